@@ -1,0 +1,186 @@
+package errs
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Sentinels of the kinds that come from the server, for [errors.Is].
+var (
+	ErrAuth        = errors.New("prefactor: not authorized")
+	ErrNotFound    = errors.New("prefactor: not found")
+	ErrValidation  = errors.New("prefactor: invalid input")
+	ErrConflict    = errors.New("prefactor: conflict")
+	ErrRateLimited = errors.New("prefactor: rate limited")
+)
+
+// APIError is an error that the server reported. It stands alone for statuses
+// that have no kind of their own, such as 500.
+type APIError struct {
+	Status    int     // HTTP status; 0 for an item of a bulk answer, which has none
+	Code      string  // the API's error code, such as "invalid_action"; may be empty
+	Message   string  // the API's message; may be empty
+	RequestID string  // the X-Request-Id header, if the answer had one
+	Fields    []Field // what is wrong with which field, in the answer's order
+
+	// RetryAfter is how long the server asks to wait before the next attempt:
+	// the Retry-After header or the document's retry_after_ms, whichever is
+	// larger. 0 if it doesn't ask, or asks for no wait.
+	RetryAfter time.Duration
+}
+
+// Field is one complaint about one input field.
+type Field struct {
+	Path    string // where, such as "details.payload" or "items[0].idempotency_key"
+	Code    string // the API's code for it, such as "required"; may be empty
+	Message string // what is wrong; may be empty
+}
+
+// String returns "path: message (code)", without the parts that are empty.
+func (f Field) String() string {
+	var b strings.Builder
+	b.WriteString(f.Path)
+	if f.Message != "" {
+		b.WriteString(": ")
+		b.WriteString(oneLine(f.Message))
+	}
+	if f.Code != "" {
+		fmt.Fprintf(&b, " (%s)", oneLine(f.Code))
+	}
+	return b.String()
+}
+
+// Error says what the server answered, and what can be done about it.
+func (e *APIError) Error() string {
+	advice := ""
+	if e.Status >= 500 {
+		advice = "try again later"
+	}
+	return e.text(advice)
+}
+
+func (e *APIError) text(advice string) string {
+	var b strings.Builder
+	b.WriteString("server answered")
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " %d", e.Status)
+	}
+	switch {
+	case e.Code != "":
+		b.WriteString(" " + oneLine(e.Code))
+	case e.Status != 0:
+		b.WriteString(" " + http.StatusText(e.Status))
+	default:
+		b.WriteString(" with an error")
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %s", oneLine(e.Message))
+	}
+	for i, f := range e.Fields {
+		if i == 0 {
+			b.WriteString(" [")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(f.String())
+		if i == len(e.Fields)-1 {
+			b.WriteString("]")
+		}
+	}
+	if advice != "" {
+		b.WriteString("; " + advice)
+	}
+	return b.String()
+}
+
+// AuthError is a 401 or 403, or a token that couldn't be had.
+type AuthError struct {
+	// APIError is what the server said. It is never nil; its Status is 0 if the
+	// token source failed before any server was asked.
+	*APIError
+
+	// Cause is why the token source failed; nil if the server refused the
+	// token.
+	Cause error
+}
+
+func (e *AuthError) Error() string {
+	if e.Cause == nil {
+		return e.text("check that the token is valid and that its scope allows this operation")
+	}
+	if e.Status == 0 {
+		return fmt.Sprintf("no token: %v; mend the token source", e.Cause)
+	}
+	return e.text(fmt.Sprintf("no fresh token: %v; mend the token source", e.Cause))
+}
+
+// Is reports whether target is [ErrAuth].
+func (e *AuthError) Is(target error) bool { return target == ErrAuth }
+
+// Unwrap returns the server's error, if it was the server, and the token
+// source's.
+func (e *AuthError) Unwrap() []error {
+	var all []error
+	if e.Status != 0 {
+		all = append(all, e.APIError)
+	}
+	if e.Cause != nil {
+		all = append(all, e.Cause)
+	}
+	return all
+}
+
+// NotFoundError is a 404.
+type NotFoundError struct{ *APIError }
+
+func (e *NotFoundError) Error() string { return e.text("check the id and the API URL") }
+
+// Is reports whether target is [ErrNotFound].
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
+// Unwrap returns the server's error.
+func (e *NotFoundError) Unwrap() error { return e.APIError }
+
+// ValidationError is a 400 or 422: the server refused the input.
+type ValidationError struct{ *APIError }
+
+func (e *ValidationError) Error() string { return e.text("correct the input") }
+
+// Is reports whether target is [ErrValidation].
+func (e *ValidationError) Is(target error) bool { return target == ErrValidation }
+
+// Unwrap returns the server's error.
+func (e *ValidationError) Unwrap() error { return e.APIError }
+
+// ConflictError is a 409: the record is in a state that doesn't allow the
+// operation, or the idempotency key was used for another call.
+type ConflictError struct{ *APIError }
+
+func (e *ConflictError) Error() string {
+	return e.text("read the record's current state before going on")
+}
+
+// Is reports whether target is [ErrConflict].
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// Unwrap returns the server's error.
+func (e *ConflictError) Unwrap() error { return e.APIError }
+
+// RateLimitError is a 429. The server did not act on the call.
+type RateLimitError struct{ *APIError }
+
+func (e *RateLimitError) Error() string {
+	if e.RetryAfter > 0 {
+		return e.text("send less, and repeat the call after " + e.RetryAfter.String())
+	}
+	return e.text("send less, and repeat the call later")
+}
+
+// Is reports whether target is [ErrRateLimited].
+func (e *RateLimitError) Is(target error) bool { return target == ErrRateLimited }
+
+// Unwrap returns the server's error.
+func (e *RateLimitError) Unwrap() error { return e.APIError }

@@ -1,0 +1,53 @@
+package errs
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrCanceled matches every [CanceledError], for [errors.Is].
+var ErrCanceled = errors.New("prefactor: canceled by the caller")
+
+// CanceledError means that the caller's context ended before the call did. It
+// matches [context.Canceled] or [context.DeadlineExceeded], whichever ended it.
+type CanceledError struct {
+	Err   error // the context's Err
+	Cause error // the context's Cause; the same as Err unless one was given
+	Last  error // why the last whole attempt failed; nil if there was none
+}
+
+// NewCanceledError returns the [CanceledError] of ctx, which must have ended.
+// Last is the failure of the last whole attempt, or nil.
+func NewCanceledError(ctx context.Context, last error) *CanceledError {
+	return &CanceledError{Err: ctx.Err(), Cause: context.Cause(ctx), Last: last}
+}
+
+func (e *CanceledError) Error() string {
+	text := "canceled by the caller"
+	if errors.Is(e.Err, context.DeadlineExceeded) {
+		text = "the caller's deadline passed, allow more time"
+	}
+	if e.Cause != nil && e.Cause != e.Err {
+		text += ": " + e.Cause.Error()
+	}
+	if e.Last != nil {
+		text += "; before that: " + e.Last.Error()
+	}
+	return text
+}
+
+// Is reports whether target is [ErrCanceled].
+func (e *CanceledError) Is(target error) bool { return target == ErrCanceled }
+
+// Unwrap returns the context's error, its cause and the last attempt's failure,
+// without those that are nil.
+func (e *CanceledError) Unwrap() []error {
+	all := []error{e.Err}
+	if e.Cause != nil && e.Cause != e.Err {
+		all = append(all, e.Cause)
+	}
+	if e.Last != nil {
+		all = append(all, e.Last)
+	}
+	return all
+}

@@ -1,0 +1,17 @@
+package errs
+
+import "errors"
+
+// ErrClient matches every [ClientError], for [errors.Is].
+var ErrClient = errors.New("prefactor: bad input")
+
+// ClientError is the caller's own mistake, found before anything was sent.
+type ClientError struct {
+	Field   string // the input, such as "agent_instance_id" or "MaxRetries"
+	Problem string // what is wrong with it and what would be right
+}
+
+func (e *ClientError) Error() string { return e.Field + " " + e.Problem }
+
+// Is reports whether target is [ErrClient].
+func (e *ClientError) Is(target error) bool { return target == ErrClient }

@@ -1,0 +1,39 @@
+package errs
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrExhausted matches every [RetryExhaustedError], for [errors.Is].
+var ErrExhausted = errors.New("prefactor: gave up")
+
+// Reason is why a retry layer stopped repeating a call that it could have
+// repeated.
+type Reason string
+
+// The reasons to stop.
+const (
+	ReasonAttempts   Reason = "every attempt failed"                          // MaxRetries used up
+	ReasonDeadline   Reason = "the next wait would outlast the deadline"      // the wait was not begun
+	ReasonRetryAfter Reason = "the server asks for a longer wait than is set" // Retry-After above MaxRetryDelay
+)
+
+// RetryExhaustedError means that the call could be repeated, and that the
+// retry layer gave up all the same. Unwrap leads to the failure of the last
+// attempt.
+type RetryExhaustedError struct {
+	Reason   Reason    // why it gave up
+	Attempts []Attempt // the attempts, oldest first
+	Last     error     // why the last attempt failed
+}
+
+func (e *RetryExhaustedError) Error() string {
+	return fmt.Sprintf("gave up, %s: %v", e.Reason, e.Last)
+}
+
+// Is reports whether target is [ErrExhausted].
+func (e *RetryExhaustedError) Is(target error) bool { return target == ErrExhausted }
+
+// Unwrap returns the failure of the last attempt.
+func (e *RetryExhaustedError) Unwrap() error { return e.Last }

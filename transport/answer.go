@@ -1,0 +1,288 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+// MaxAnswer is the size, in bytes, that an answer may have unless the envelope
+// layer sets another: 32 MiB.
+const MaxAnswer = 32 << 20
+
+// errSaysError marks a 2xx document that says "error".
+var errSaysError = errors.New("the document says error")
+
+// Answer is a response whose body has been read, and what was learned from it.
+// It rides in the response as its Body, from which the same bytes can be read
+// once more: layers that know nothing of it see plain HTTP.
+//
+// An Answer belongs to whoever has the response; it is not safe for concurrent
+// use.
+type Answer struct {
+	status   int
+	header   http.Header
+	body     []byte
+	readErr  error // why the body couldn't be read to its end
+	streamed bool  // the body was left alone
+
+	call   *Call
+	value  any
+	reason errs.Reason
+
+	judged  bool
+	verdict error
+
+	rest []byte // what is still to be read from the Answer as a body
+}
+
+// reading is what was made of an answer's bytes. It is immutable: it holds for
+// any answer with the same status and bytes in the same call.
+type reading struct {
+	status int
+	body   []byte
+	value  any
+	reason errs.Reason
+}
+
+// Read returns the answer of a response. It reads the body to its end, up to
+// [MaxAnswer], puts the Answer in its place and closes it; if that was done
+// before, it takes the Answer that is there, through the body of a stranger's
+// making if need be. Of a response that is no answer to an API call, only a JSON
+// body up to the bound is read; any other streams on, untouched.
+//
+// Read never fails: what went wrong is the Answer's Err.
+func Read(req *http.Request, resp *http.Response) *Answer {
+	return ReadLimit(req, resp, MaxAnswer)
+}
+
+// ReadLimit is [Read] with a bound of limit bytes.
+func ReadLimit(req *http.Request, resp *http.Response, limit int64) *Answer {
+	call := CallFrom(req.Context())
+	if a, ok := resp.Body.(*Answer); ok {
+		return a.rebind(resp, call)
+	}
+	a := &Answer{status: resp.StatusCode, header: resp.Header, call: call}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	if call == nil && !bufferable(resp, limit) {
+		a.streamed = true
+		return a
+	}
+	a.body, a.readErr = readAll(resp, limit)
+	if call == nil && errors.Is(a.readErr, errs.ErrTooLarge) {
+		resp.Body = &prefixed{Reader: io.MultiReader(bytes.NewReader(a.body), resp.Body), Closer: resp.Body}
+		a.body, a.readErr, a.streamed = nil, nil, true
+		return a
+	}
+	_ = resp.Body.Close()
+	if a.readErr != nil {
+		a.readErr = a.readError(req.Context(), limit)
+	}
+	a.rest = a.body
+	a.recall()
+	resp.Body = a
+	return a
+}
+
+// Conclude marks a response as the last that a retry layer gives back, and why
+// it stopped. [Client] makes an [errs.RetryExhaustedError] of it. A response
+// that streams can't be marked.
+func Conclude(resp *http.Response, reason errs.Reason) {
+	a, ok := resp.Body.(*Answer)
+	if !ok {
+		return
+	}
+	a.reason = reason
+	if a.call != nil {
+		a.call.latest.Store(&reading{status: a.status, body: a.body, reason: reason})
+	}
+}
+
+// Status returns the HTTP status.
+func (a *Answer) Status() int { return a.status }
+
+// Header returns the response's header. It must not be changed.
+func (a *Answer) Header() http.Header { return a.header }
+
+// Document returns the body's bytes; nil if the body streams. They must not be
+// changed.
+func (a *Answer) Document() jsontext.Value { return a.body }
+
+// Err returns the error that the answer stands for, nil for a success: an
+// [errs.NetworkError] if the body broke off, an [errs.ContractError] if it isn't
+// what the operation promises, or the kind of error that the server reports.
+func (a *Answer) Err() error {
+	if !a.judged {
+		a.judged, a.verdict = true, a.judge()
+	}
+	return a.verdict
+}
+
+func (a *Answer) judge() error {
+	success := a.status >= 200 && a.status < 300
+	switch {
+	case a.readErr != nil:
+		return a.readErr
+	case a.call != nil && success:
+		return a.decode()
+	case a.call == nil && a.status < 400 && !success:
+		return nil // for the caller's http.Client: a redirect, a 304
+	}
+	return errs.FromResponse(a.status, a.header, a.body)
+}
+
+// decode makes the operation's document of the body, unless it is there
+// already.
+func (a *Answer) decode() error {
+	if a.value != nil {
+		return nil
+	}
+	if len(a.body) == 0 {
+		if a.call.op.emptyOK {
+			return nil
+		}
+		return errs.NewContractError(a.status, "its body is empty", nil, nil)
+	}
+	value, err := a.call.op.decode(a.body)
+	if err != nil {
+		if server := errs.FromResponse(a.status, a.header, a.body); server != nil {
+			return server
+		}
+		return errs.NewContractError(a.status, problem(err), a.body, err)
+	}
+	a.value = value
+	a.call.latest.Store(&reading{status: a.status, body: a.body, value: value})
+	return nil
+}
+
+// recall takes over what was made of the same bytes before, in the same call,
+// where the Answer that held it is hidden behind a stranger's body. Verdicts are
+// not taken over: they depend on the header too.
+func (a *Answer) recall() {
+	if a.call == nil || a.readErr != nil {
+		return
+	}
+	r := a.call.latest.Load()
+	if r != nil && r.status == a.status && bytes.Equal(r.body, a.body) {
+		a.value, a.reason = r.value, r.reason
+	}
+}
+
+// rebind makes the Answer speak for resp, which a layer may have changed around
+// it.
+func (a *Answer) rebind(resp *http.Response, call *Call) *Answer {
+	if a.status != resp.StatusCode {
+		a.status, a.value, a.reason = resp.StatusCode, nil, ""
+	}
+	a.header, a.call = resp.Header, call
+	a.judged, a.verdict = false, nil
+	return a
+}
+
+// readError types an error from reading the body. One that is typed already,
+// as when the Answer of an earlier reading ended in it, stays.
+func (a *Answer) readError(ctx context.Context, limit int64) error {
+	if errors.Is(a.readErr, errs.ErrTooLarge) {
+		return tooLarge(a, limit)
+	}
+	if errors.Is(a.readErr, errs.ErrNetwork) {
+		return a.readErr
+	}
+	cause := a.readErr
+	if ctx.Err() != nil {
+		cause = context.Cause(ctx)
+	}
+	return &errs.NetworkError{Sent: true, Cause: cause}
+}
+
+func tooLarge(a *Answer, limit int64) error {
+	if contract, ok := errors.AsType[*errs.ContractError](a.readErr); ok {
+		return contract
+	}
+	return errs.NewContractError(a.status, fmt.Sprintf("its body is larger than %d bytes", limit), a.body, errs.ErrTooLarge)
+}
+
+// Read reads the body's bytes, as they came, and ends as it ended.
+func (a *Answer) Read(p []byte) (int, error) {
+	if len(a.rest) == 0 {
+		if a.readErr != nil {
+			return 0, a.readErr
+		}
+		return 0, io.EOF
+	}
+	n := copy(p, a.rest)
+	a.rest = a.rest[n:]
+	return n, nil
+}
+
+// Close does nothing: the connection was given back when the body was read.
+func (a *Answer) Close() error { return nil }
+
+// prefixed is a body of which the beginning was read.
+type prefixed struct {
+	io.Reader
+	io.Closer
+}
+
+// bufferable reports whether a response outside of an API call is read whole:
+// a JSON document whose stated length is within the bound.
+func bufferable(resp *http.Response, limit int64) bool {
+	if resp.StatusCode == http.StatusSwitchingProtocols || resp.Body == http.NoBody || resp.ContentLength > limit {
+		return false
+	}
+	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
+}
+
+// startSize bounds what is allocated for a body before any of it has come.
+const startSize = 64 << 10
+
+// readAll reads a body up to limit. What it has read comes back with any error;
+// a body beyond the limit gives [errs.ErrTooLarge].
+func readAll(resp *http.Response, limit int64) ([]byte, error) {
+	if resp.Body == http.NoBody {
+		return nil, nil
+	}
+	size := int64(512)
+	if resp.ContentLength > 0 {
+		size = min(resp.ContentLength, startSize, limit)
+	}
+	body := make([]byte, 0, size+1) // one more, in which to see the end
+	for {
+		n, err := resp.Body.Read(body[len(body):min(int64(cap(body)), limit+1)])
+		body = body[:len(body)+n]
+		switch {
+		case err == io.EOF:
+			return body, nil
+		case err != nil:
+			return body, err
+		case int64(len(body)) > limit:
+			return body, errs.ErrTooLarge
+		case len(body) == cap(body):
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}
+
+// problem says what is wrong with a document without quoting from it.
+func problem(err error) string {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return fmt.Sprintf("its body is broken JSON at byte %d", syntax.ByteOffset)
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		return fmt.Sprintf("its document has an unexpected value at %q", string(semantic.JSONPointer))
+	}
+	return err.Error()
+}

@@ -1,0 +1,152 @@
+package transport
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+// Call is what a layer may know of the API call whose request it carries. Get
+// it with [CallFrom]. All methods are safe for concurrent use, and for a nil
+// Call, which stands for a request that is no API call.
+type Call struct {
+	op      *operation
+	started time.Time
+
+	body    io.ReadCloser // the request's body, as Client made it
+	encoded []byte        // what body reads from
+
+	key    atomic.Pointer[string]
+	latest atomic.Pointer[reading]
+
+	sends     atomic.Int32 // requests that went to the base
+	unsettled atomic.Int32 // those that the server may have carried out
+
+	mu       sync.Mutex
+	attempts []errs.Attempt
+}
+
+type callKey struct{}
+
+// callContext is a context that carries a call, in one allocation.
+type callContext struct {
+	context.Context
+	call Call
+}
+
+func (c *callContext) Value(key any) any {
+	if key == (callKey{}) {
+		return &c.call
+	}
+	return c.Context.Value(key)
+}
+
+// CallFrom returns the call that ctx carries, nil if it carries none.
+func CallFrom(ctx context.Context) *Call {
+	call, _ := ctx.Value(callKey{}).(*Call)
+	return call
+}
+
+// WithoutCall returns a context that carries no call, for a request that a
+// layer makes on the side, such as for a token. Deadline, cancellation and all
+// other values stay.
+func WithoutCall(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callKey{}, (*Call)(nil))
+}
+
+// Operation returns the operation's name, such as "agent_spans.finish".
+func (c *Call) Operation() string {
+	if c == nil {
+		return ""
+	}
+	return c.op.name
+}
+
+// Method returns the operation's HTTP method.
+func (c *Call) Method() string {
+	if c == nil {
+		return ""
+	}
+	return c.op.method
+}
+
+// Route returns the operation's path template, such as
+// "/agent_spans/{id}/finish": the same for all calls of the operation, and so
+// fit for a metric's label.
+func (c *Call) Route() string {
+	if c == nil {
+		return ""
+	}
+	return c.op.route
+}
+
+// Replayable reports whether the call may be sent more than once even without
+// an idempotency key.
+func (c *Call) Replayable() bool { return c != nil && c.op.replayable }
+
+// Started returns when the call began.
+func (c *Call) Started() time.Time {
+	if c == nil {
+		return time.Time{}
+	}
+	return c.started
+}
+
+// Key returns the call's idempotency key; "" while it has none.
+func (c *Call) Key() string {
+	if c == nil {
+		return ""
+	}
+	if key := c.key.Load(); key != nil {
+		return *key
+	}
+	return ""
+}
+
+// setKey gives the call its key, once: a further key changes nothing.
+func (c *Call) setKey(key string) {
+	if c != nil {
+		c.key.CompareAndSwap(nil, &key)
+	}
+}
+
+// Attempts returns the attempts that have ended so far, oldest first, as the
+// layer that repeats has recorded them. Without such a layer there are none.
+func (c *Call) Attempts() []errs.Attempt {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.attempts)
+}
+
+// Record adds an attempt that has ended. It is for layers that repeat.
+func (c *Call) Record(a errs.Attempt) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempts = append(c.attempts, a)
+}
+
+// sending notes that a request goes to the base.
+func (c *Call) sending() {
+	if c != nil {
+		c.sends.Add(1)
+		c.unsettled.Add(1)
+	}
+}
+
+// settle notes that the server has not carried out one of the requests.
+func (c *Call) settle() {
+	if c != nil {
+		c.unsettled.Add(-1)
+	}
+}

@@ -1,0 +1,204 @@
+package transport
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+// The idempotency key travels in this header and in this member of a JSON body.
+const (
+	KeyHeader = "Idempotency-Key"
+	keyMember = "idempotency_key"
+)
+
+// maxKey is the longest idempotency key, and generatedKey the length of the
+// part that the idempotency layer generates, a UUID.
+const (
+	maxKey       = 64
+	generatedKey = 36
+)
+
+// ValidateKey reports what is wrong with an idempotency key: it must have 1 to
+// 64 visible ASCII characters. The error is an [errs.ClientError].
+func ValidateKey(key string) error {
+	if len(key) < 1 || len(key) > maxKey || !visible(key) {
+		return &errs.ClientError{Field: "idempotency key", Problem: fmt.Sprintf("must have 1 to %d visible ASCII characters", maxKey)}
+	}
+	return nil
+}
+
+// ValidateKeyPrefix reports what is wrong with a prefix of generated keys. The
+// error is an [errs.ClientError].
+func ValidateKeyPrefix(prefix string) error {
+	if len(prefix) > maxKey-generatedKey || !visible(prefix) {
+		return &errs.ClientError{Field: "DefaultIdempotencyKey", Problem: fmt.Sprintf(
+			"must have at most %d visible ASCII characters: a generated key of %d follows it, and %d are allowed", maxKey-generatedKey, generatedKey, maxKey)}
+	}
+	return nil
+}
+
+// SetKey gives a request, which the caller must own, its idempotency key: in the
+// Idempotency-Key header and, if the body is a JSON object that can be replayed,
+// as the body's top-level member idempotency_key. The body is not decoded.
+//
+// A key that the request has already, in either place, is kept, and put in the
+// other place too; candidate is called only if it has none, and may be nil to
+// leave such a request without one. A request with a safe method, such as GET,
+// gets no key. Two different keys, or one that
+// [ValidateKey] refuses, are an [errs.ClientError]; the request's body is closed
+// then.
+func SetKey(req *http.Request, candidate func() string) error {
+	if safeMethod(req.Method) {
+		return nil
+	}
+	err := setKey(req, candidate)
+	if err != nil && req.Body != nil {
+		_ = req.Body.Close()
+	}
+	return err
+}
+
+func setKey(req *http.Request, candidate func() string) error {
+	call := CallFrom(req.Context())
+	if key := call.Key(); key != "" && req.Header.Get(KeyHeader) == key {
+		return nil // done before, by Client
+	}
+	body, inBody, err := keyedBody(req, call)
+	if err != nil {
+		return err
+	}
+	key := req.Header.Get(KeyHeader)
+	switch {
+	case key == "":
+		key = inBody
+	case inBody != "" && inBody != key:
+		return &errs.ClientError{Field: "idempotency key", Problem: "differs between the Idempotency-Key header and the body: give one"}
+	}
+	if key == "" {
+		key = call.Key()
+	}
+	if key == "" {
+		if candidate == nil {
+			return nil
+		}
+		key = candidate()
+	}
+	if err := ValidateKey(key); err != nil {
+		return err
+	}
+	call.setKey(key)
+	req.Header.Set(KeyHeader, key)
+	if body != nil && inBody == "" {
+		setBody(req, spliceKey(body, key))
+	}
+	return nil
+}
+
+// keyedBody returns the body of a request if it is one that carries the key,
+// nil otherwise, and the key that it has.
+func keyedBody(req *http.Request, call *Call) (body []byte, key string, err error) {
+	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil {
+		return nil, "", nil
+	}
+	if call != nil && call.op.headerKey || req.Method == http.MethodDelete {
+		return nil, "", nil
+	}
+	if call != nil && req.Body == call.body {
+		body = call.encoded
+		if !bytes.Contains(body, []byte(keyMember)) {
+			if !isObject(body) {
+				return nil, "", nil
+			}
+			return body, "", nil
+		}
+	} else if body, err = replay(req); err != nil {
+		return nil, "", err
+	}
+	return scanKey(body)
+}
+
+// replay reads a copy of a request's body.
+func replay(req *http.Request) ([]byte, error) {
+	copied, err := req.GetBody()
+	if err != nil {
+		return nil, fmt.Errorf("can't read the request's body again: %w", err)
+	}
+	defer copied.Close()
+	body, err := io.ReadAll(copied)
+	if err != nil {
+		return nil, fmt.Errorf("can't read the request's body again: %w", err)
+	}
+	return body, nil
+}
+
+// isObject reports whether JSON text is an object, by its first character.
+func isObject(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && body[0] == '{'
+}
+
+// scanKey finds the key among the top-level members of a JSON object. A body
+// that is no JSON object comes back as nil.
+func scanKey(body []byte) (object []byte, key string, err error) {
+	if !isObject(body) {
+		return nil, "", nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body), Lenient)
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, "", nil
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil, "", nil
+		}
+		if name.String() != keyMember {
+			if err := dec.SkipValue(); err != nil {
+				return nil, "", nil
+			}
+			continue
+		}
+		value, err := dec.ReadToken()
+		if err != nil || value.Kind() != '"' || key != "" {
+			return nil, "", &errs.ClientError{Field: keyMember, Problem: "in the body must be one string"}
+		}
+		if key = value.String(); key == "" {
+			return nil, "", &errs.ClientError{Field: keyMember, Problem: "in the body is empty: leave it out, or give a key"}
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil { // the closing brace
+		return nil, "", nil
+	}
+	if _, err := dec.ReadToken(); err != io.EOF { // nothing behind it
+		return nil, "", nil
+	}
+	return body, key, nil
+}
+
+// spliceKey puts the key in front of the closing brace of a JSON object, in a
+// new buffer.
+func spliceKey(object []byte, key string) []byte {
+	end := bytes.LastIndexByte(object, '}')
+	members := bytes.TrimRight(object[:end], " \t\r\n")
+	spliced := make([]byte, 0, len(object)+len(keyMember)+len(key)+len(`,"":"\\"`))
+	spliced = append(spliced, members...)
+	if members[len(members)-1] != '{' {
+		spliced = append(spliced, ',')
+	}
+	spliced = append(spliced, `"`+keyMember+`":`...)
+	spliced, _ = jsontext.AppendQuote(spliced, key) // a valid key is ASCII
+	return append(spliced, object[end:]...)
+}
+
+// setBody gives a request a body that can be replayed.
+func setBody(req *http.Request, body []byte) {
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.ContentLength = int64(len(body))
+}

@@ -1,0 +1,175 @@
+package transport
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+// Op is one operation of the API, whose answer's document is a T. It is made
+// once, as a package-level variable, and is safe for concurrent use:
+//
+//	var ping = transport.NewOp[struct{}]("ping", http.MethodGet, "/ping")
+//
+// T is a struct with a field for each member of the document that matters,
+// other than "status", which the Op looks at itself. A fresh T is made for each
+// answer. If *T is a [Checker], it must accept the document.
+type Op[T any] struct{ operation }
+
+// Checker is a document's T that can tell whether the document is whole. Check
+// gets the document's bytes, which it may keep but not change; its error makes
+// the answer an [errs.ContractError].
+type Checker interface {
+	Check(document jsontext.Value) error
+}
+
+// Validator is an input that can tell what is wrong with it. Its error, as a
+// rule an [errs.ClientError], fails the call before anything is sent.
+type Validator interface{ Validate() error }
+
+// operation is what layers and Client know of an Op.
+type operation struct {
+	name, method, route string
+
+	replayable bool // a replay does no harm, even without a key
+	headerKey  bool // the key travels in the header only
+	emptyOK    bool // a success may have no body
+
+	decode func(body []byte) (any, error)
+}
+
+// OpOption sets a property of an [Op].
+type OpOption func(*operation)
+
+// Replayable says that the operation may be sent more than once even without an
+// idempotency key. Operations with a safe method, such as GET, always are.
+func Replayable() OpOption { return func(o *operation) { o.replayable = true } }
+
+// HeaderKey says that the idempotency key travels in the Idempotency-Key header
+// only, not in the body. DELETE always does so.
+func HeaderKey() OpOption { return func(o *operation) { o.headerKey = true } }
+
+// EmptyOK says that a success without a body is fine: its document is a zero T.
+// Without this option it is an [errs.ContractError].
+func EmptyOK() OpOption { return func(o *operation) { o.emptyOK = true } }
+
+// NewOp returns an operation. Name is what errors, logs and metrics call it,
+// such as "agent_spans.finish"; route is its path below /api/v1, in which each
+// segment in braces stands for a path value: "/agent_spans/{id}/finish".
+func NewOp[T any](name, method, route string, options ...OpOption) *Op[T] {
+	op := newOperation(name, method, route)
+	op.decode = decodeDocument[T]
+	for _, set := range options {
+		set(&op)
+	}
+	return &Op[T]{op}
+}
+
+func newOperation(name, method, route string) operation {
+	return operation{
+		name: name, method: method, route: route,
+		replayable: safeMethod(method),
+		headerKey:  method == http.MethodDelete,
+	}
+}
+
+// safeMethod reports whether a method is safe by RFC 9110, section 9.2.1: such
+// requests change nothing, and so have no idempotency key.
+func safeMethod(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// Name returns the operation's name.
+func (o *Op[T]) Name() string { return o.name }
+
+// Input is what one call of an [Op] sends.
+type Input struct {
+	Values []string   // the route's path values, in order; escaped when sent
+	Query  url.Values // the query; may be nil
+	Body   any        // encoded as the JSON body, after its check if it is a Validator; nil for no body
+}
+
+// Do sends one call of the operation through client, and returns the answer's
+// document. Every error is an [*errs.Error].
+func (o *Op[T]) Do(ctx context.Context, client *Client, in Input, options ...Option) (*T, error) {
+	answer, err := client.do(ctx, &o.operation, in, options)
+	if err != nil {
+		return nil, err
+	}
+	if document, ok := answer.value.(*T); ok {
+		return document, nil
+	}
+	return new(T), nil // an empty answer, where that is fine
+}
+
+// path fills the route's path values in. It returns the path as it is and as
+// it is escaped.
+func (o *operation) path(values []string) (plain, escaped string, err error) {
+	var plainPath, escapedPath strings.Builder
+	rest, next := o.route, 0
+	for {
+		before, after, found := strings.Cut(rest, "{")
+		plainPath.WriteString(before)
+		escapedPath.WriteString(before)
+		if !found {
+			break
+		}
+		name, after, _ := strings.Cut(after, "}")
+		if next == len(values) {
+			return "", "", &errs.ClientError{Field: name, Problem: "is missing: the route " + o.route + " needs it"}
+		}
+		switch value := values[next]; value {
+		case "":
+			return "", "", &errs.ClientError{Field: name, Problem: "is empty"}
+		case ".", "..":
+			return "", "", &errs.ClientError{Field: name, Problem: "must not be " + value + ", which leads to another path"}
+		default:
+			plainPath.WriteString(value)
+			escapedPath.WriteString(url.PathEscape(value))
+		}
+		rest = after
+		next++
+	}
+	if next < len(values) {
+		return "", "", &errs.ClientError{Field: "path values", Problem: "are more than the route " + o.route + " has"}
+	}
+	return plainPath.String(), escapedPath.String(), nil
+}
+
+// document is the whole document of a success.
+type document[T any] struct {
+	Status string `json:"status"`
+	Body   T      `json:",embed"`
+}
+
+// decodeDocument decodes a 2xx body into a fresh *T. A document that says
+// "error" is that error.
+func decodeDocument[T any](body []byte) (any, error) {
+	var d document[T]
+	if err := json.Unmarshal(body, &d, Lenient); err != nil {
+		return nil, err
+	}
+	if d.Status == "error" {
+		return nil, errSaysError
+	}
+	if c, ok := any(&d.Body).(Checker); ok {
+		if err := c.Check(body); err != nil {
+			return nil, err
+		}
+	}
+	return &d.Body, nil
+}
+
+// Lenient is how answers are decoded: duplicate names and invalid UTF-8 are no
+// reason to lose an answer.
+var Lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))

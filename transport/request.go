@@ -1,0 +1,74 @@
+package transport
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+// Request is a call that no [Op] describes.
+type Request struct {
+	// Method is the HTTP method. Required.
+	Method string
+
+	// Path is the path below /api/v1, such as "/agent/{id}/retire". Each segment
+	// in braces stands for one of Values; errors and layers see the path with the
+	// braces, as the route. Required. A leading "/api/v1" is left out.
+	Path string
+
+	Values []string   // the path values, in order; escaped when sent
+	Query  url.Values // the query; may be nil
+	Body   any        // encoded as the JSON body; nil for no body
+}
+
+// Result is the answer to a [Request].
+type Result struct {
+	Status   int            // HTTP status, 2xx
+	Header   http.Header    // header of the answer
+	Document jsontext.Value // the JSON document as it came; nil if the body was empty
+}
+
+// Do sends a call that no [Op] describes. The operation's name is "request".
+// Every error is an [*errs.Error].
+func (c *Client) Do(ctx context.Context, r Request, options ...Option) (*Result, error) {
+	op := newOperation("request", r.Method, strings.TrimPrefix(r.Path, apiPath))
+	if err := r.check(); err != nil {
+		return nil, (&Call{op: &op, started: time.Now()}).failed(ctx, 0, err)
+	}
+	op.emptyOK = true
+	op.decode = decodeRaw
+	answer, err := c.do(ctx, &op, Input{Values: r.Values, Query: r.Query, Body: r.Body}, options)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Status: answer.status, Header: answer.header, Document: answer.body}, nil
+}
+
+// check finds what can't be sent.
+func (r Request) check() error {
+	switch {
+	case r.Method == "":
+		return &errs.ClientError{Field: "Method", Problem: "is required"}
+	case !strings.HasPrefix(r.Path, "/"):
+		return &errs.ClientError{Field: "Path", Problem: "must begin with a slash"}
+	case strings.ContainsAny(r.Path, "?#"):
+		return &errs.ClientError{Field: "Path", Problem: "must not hold a query or fragment: give the query as Query"}
+	}
+	return nil
+}
+
+// decodeRaw accepts any JSON document that doesn't say "error".
+func decodeRaw(body []byte) (any, error) {
+	if !isObject(body) {
+		var any jsontext.Value
+		return nil, json.Unmarshal(body, &any, Lenient)
+	}
+	return decodeDocument[struct{}](body)
+}

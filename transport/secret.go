@@ -1,0 +1,51 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// redacted is what every print of a [Secret] shows.
+const redacted = "[redacted]"
+
+// Secret holds a token so that no print, log or encoding shows it: not with
+// any verb of fmt, not as JSON or text, not through slog, and not as a field,
+// exported or not, of another struct. [Secret.Reveal] gives the text. The zero
+// Secret is empty. A Secret is safe for concurrent use.
+//
+// It also is a token source of itself, for the auth layer.
+type Secret struct {
+	// The text stands behind a pointer, for fmt prints unexported fields
+	// without asking their methods: of a pointer it shows the address only.
+	text *string
+}
+
+// NewSecret returns a Secret that holds text.
+func NewSecret(text string) Secret { return Secret{&text} }
+
+// Reveal returns the text itself.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// IsZero reports whether the Secret is empty.
+func (s Secret) IsZero() bool { return s.Reveal() == "" }
+
+// Token returns the Secret itself; it never fails.
+func (s Secret) Token(context.Context) (Secret, error) { return s, nil }
+
+// String returns "[redacted]".
+func (Secret) String() string { return redacted }
+
+// Format prints "[redacted]" for every verb and flag.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// MarshalText returns "[redacted]", for JSON and other encodings.
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue returns "[redacted]", for slog.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -1,0 +1,233 @@
+package transport
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+// Stack is a list of layers, the outermost first. It is an immutable value:
+// every edit returns a new one. A mistake in an edit is remembered, and
+// reported with all others when the stack is built.
+type Stack struct {
+	entries []entry
+	faults  []error
+}
+
+// entry is a layer and the position that it was put in.
+type entry struct {
+	Layer
+	slot slot
+}
+
+// slot is a position of user layers.
+type slot int
+
+const (
+	slotNone       slot = iota // where the stack's maker put it
+	slotPerCall                // just outside the layers that repeat
+	slotPerAttempt             // just inside retry
+	slotWire                   // next to the base
+)
+
+// NewStack returns a stack of the given layers, the outermost first.
+func NewStack(layers ...Layer) Stack {
+	return Stack{}.insert(0, slotNone, layers)
+}
+
+// PerCall returns the stack with layers just outside retry: they act once a
+// call, and see its final outcome. Layers that are there already stay outside
+// the new ones.
+func (s Stack) PerCall(layers ...Layer) Stack {
+	at := s.index(func(e entry) bool { return e.repeating })
+	if at < 0 {
+		at = s.index(func(e entry) bool { return e.scope == PerAttempt })
+	}
+	if at < 0 {
+		at = len(s.entries)
+	}
+	return s.insert(at, slotPerCall, layers)
+}
+
+// PerAttempt returns the stack with layers just inside retry: they act on each
+// attempt, see its verdict, and never the token. Layers that are there already
+// stay outside the new ones.
+func (s Stack) PerAttempt(layers ...Layer) Stack {
+	at := s.index(func(e entry) bool { return e.retrying })
+	if at < 0 {
+		at = s.lastIndex(func(e entry) bool { return e.repeating })
+	}
+	if at < 0 {
+		at = s.lastIndex(func(e entry) bool { return e.scope == PerCall })
+	}
+	at++
+	for at < len(s.entries) && s.entries[at].slot == slotPerAttempt {
+		at++
+	}
+	return s.insert(at, slotPerAttempt, layers)
+}
+
+// Wire returns the stack with layers next to the base: they act on each
+// attempt and see what really goes out, the token included. Layers that are
+// there already stay outside the new ones.
+func (s Stack) Wire(layers ...Layer) Stack {
+	return s.insert(len(s.entries), slotWire, layers)
+}
+
+// Before returns the stack with layers just outside the layer called name.
+func (s Stack) Before(name string, layers ...Layer) Stack {
+	at, err := s.find(name)
+	if err != nil {
+		return s.remember(err)
+	}
+	return s.insert(at, slotNone, layers)
+}
+
+// After returns the stack with layers just inside the layer called name.
+func (s Stack) After(name string, layers ...Layer) Stack {
+	at, err := s.find(name)
+	if err != nil {
+		return s.remember(err)
+	}
+	return s.insert(at+1, slotNone, layers)
+}
+
+// Replace returns the stack with layer in place of the one called name.
+func (s Stack) Replace(name string, layer Layer) Stack {
+	at, err := s.find(name)
+	if err != nil {
+		return s.remember(err)
+	}
+	s.entries = slices.Clone(s.entries)
+	s.entries[at].Layer = layer
+	return s
+}
+
+// Without returns the stack without the layers of these names.
+func (s Stack) Without(names ...string) Stack {
+	for _, name := range names {
+		at, err := s.find(name)
+		if err != nil {
+			s = s.remember(err)
+			continue
+		}
+		s.entries = slices.Delete(slices.Clone(s.entries), at, at+1)
+	}
+	return s
+}
+
+// Layers returns the stack's layers, the outermost first.
+func (s Stack) Layers() []Layer {
+	layers := make([]Layer, len(s.entries))
+	for i, e := range s.entries {
+		layers[i] = e.Layer
+	}
+	return layers
+}
+
+// RoundTripper builds the stack on base, and returns a round tripper that is
+// safe for concurrent use, unwraps (see [As]) and forwards CloseIdleConnections
+// to base. It works under a [Client] and, for requests of any kind, under an
+// [http.Client].
+//
+// It refuses a stack with any fault, with all of them at once, joined: an
+// [errs.ClientError] each.
+func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
+	if err := s.check(base); err != nil {
+		return nil, err
+	}
+	b := &built{base: base, next: &wire{base: base}}
+	for _, e := range slices.Backward(s.entries) {
+		next := e.wrap(b.next)
+		if next == nil {
+			return nil, fault("layer %q wraps to nil: its wrap function must return a round tripper", e.name)
+		}
+		b.next = next
+		b.parts = append(b.parts, next)
+	}
+	slices.Reverse(b.parts)
+	return b, nil
+}
+
+func (s Stack) insert(at int, slot slot, layers []Layer) Stack {
+	entries := make([]entry, len(layers))
+	for i, l := range layers {
+		entries[i] = entry{l, slot}
+	}
+	s.entries = slices.Insert(slices.Clone(s.entries), at, entries...)
+	return s
+}
+
+func (s Stack) index(match func(entry) bool) int { return slices.IndexFunc(s.entries, match) }
+
+func (s Stack) lastIndex(match func(entry) bool) int {
+	for i, e := range slices.Backward(s.entries) {
+		if match(e) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (s Stack) remember(err error) Stack {
+	s.faults = append(slices.Clip(s.faults), err)
+	return s
+}
+
+// find returns where the layer called name stands.
+func (s Stack) find(name string) (int, error) {
+	at := s.index(func(e entry) bool { return e.name == name })
+	if at >= 0 {
+		return at, nil
+	}
+	nearest, least := "", len(name)/2+1
+	for _, e := range s.entries {
+		if d := distance(name, e.name); d < least {
+			nearest, least = e.name, d
+		}
+	}
+	if nearest == "" {
+		return 0, fault("has no layer %q: it has %s", name, s.names())
+	}
+	return 0, fault("has no layer %q: did you mean %q?", name, nearest)
+}
+
+func (s Stack) names() string {
+	if len(s.entries) == 0 {
+		return "none"
+	}
+	names := make([]string, len(s.entries))
+	for i, e := range s.entries {
+		names[i] = e.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// distance is the Levenshtein distance between two names.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitute := diagonal
+			if a[i] != b[j] {
+				substitute++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// fault returns a mistake in how a stack is composed.
+func fault(format string, args ...any) error {
+	return &errs.ClientError{Field: "stack", Problem: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,27 @@
+// Package middleware has the layers that calls to the Prefactor API need, a
+// file each, and [Default], the stack of them that most people start from:
+//
+//	── once a call ──────────────────────────
+//	identify       who calls: X-Prefactor-SDK, User-Agent
+//	idempotency    one key for the whole call
+//	── retry ────────────────────────────────  backoff, Retry-After, deadline
+//	── once an attempt ──────────────────────
+//	timeout        bounds the attempt
+//	classify       success or which error
+//	envelope       the body, read and bounded
+//	auth           the token, for the API's origin only
+//	base
+//
+// Each layer can be used alone, in a [transport.Stack] of your own making, and
+// states its position in its comment. Your own layers go where [transport.Stack]
+// puts them:
+//
+//   - PerCall, just outside retry: they act once a call and see its outcome.
+//   - PerAttempt, just inside retry: they act on each attempt, see its verdict,
+//     and never the token.
+//   - Wire, next to the base: they see what goes out, the token included. This
+//     is the place to sign requests.
+//
+// All layers are safe for concurrent use, and keep the rules that
+// package transport states for layers.
+package middleware

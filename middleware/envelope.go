@@ -1,0 +1,34 @@
+package middleware
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// Envelope returns the layer "envelope", which reads each answer's body, up to
+// limit bytes, while its attempt still runs: a body that breaks off is a failed
+// attempt, and so within reach of retry and timeout. A larger body is an
+// [errs.ContractError] that matches [errs.ErrTooLarge]; its connection is closed.
+// The bound counts what comes out of decompression.
+//
+// Of requests that are no API calls only JSON bodies up to the bound are read;
+// anything else streams through.
+//
+// Position: once an attempt, inside timeout and classify.
+func Envelope(limit int64) transport.Layer {
+	if limit < 1 {
+		return transport.RefusedLayer("envelope", transport.PerAttempt,
+			&errs.ClientError{Field: "envelope limit", Problem: "must be 1 byte or more"})
+	}
+	return transport.NewLayerFunc("envelope", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := transport.Send(next, req)
+		if err != nil {
+			return nil, err
+		}
+		transport.ReadLimit(req, resp, limit)
+		return resp, nil
+	}).Describe(fmt.Sprintf("up to %d MiB", limit>>20))
+}

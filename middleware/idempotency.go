@@ -1,0 +1,38 @@
+package middleware
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// Idempotency returns the layer "idempotency", which gives each request that
+// may change something one idempotency key: prefix and a random UUID (RFC 9562,
+// version 4), as [transport.SetKey] has it. A caller's key is kept. Because the
+// layer stands outside retry, all attempts of a call share the key, and the
+// server carries the call out once at most.
+//
+// Prefix may have 28 visible ASCII characters; "" for none.
+//
+// Under a plain http.Client, a redirect that the client follows is a new request
+// and gets a new key, unless the caller has set one.
+//
+// Position: once a call.
+func Idempotency(prefix string) transport.Layer {
+	if err := transport.ValidateKeyPrefix(prefix); err != nil {
+		return transport.RefusedLayer("idempotency", transport.PerCall, err)
+	}
+	generate := func() string { return prefix + uuid.NewString() }
+	layer := transport.NewLayerFunc("idempotency", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if err := transport.SetKey(req, generate); err != nil {
+			return nil, err
+		}
+		return transport.Send(next, req)
+	})
+	if prefix != "" {
+		layer = layer.Describe("prefix " + prefix)
+	}
+	return layer
+}

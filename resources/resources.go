@@ -1,0 +1,66 @@
+// Package resources groups the API's operations: one value, made once, for an
+// application's life.
+//
+//	api, err := resources.Open(transport.NewConfig("", token))
+//	run, err := api.Instances.Register(ctx, instances.RegisterParams{AgentID: agent})
+//
+// [Open] is for those who start from the default stack. Who has a transport
+// stack of their own makes a [transport.Client] on it and calls [New], or just
+// [instances.New] or [spans.New].
+package resources
+
+import (
+	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/resources/spans"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// API is all operations on one client. It is safe for concurrent use.
+type API struct {
+	Instances *instances.Service
+	Spans     *spans.Service
+	Client    *transport.Client // for calls that have no method here
+}
+
+// New returns the operations, sent through client.
+func New(client *transport.Client) *API {
+	return &API{
+		Instances: instances.New(client),
+		Spans:     spans.New(client),
+		Client:    client,
+	}
+}
+
+// Open returns the operations, sent through the default stack of cfg on a base
+// transport of its own. Each edit gets the stack and returns another, in which a
+// team puts its own layers:
+//
+//	api, err := resources.Open(cfg, func(s transport.Stack) transport.Stack {
+//		return s.PerCall(audit).Wire(signing)
+//	})
+//
+// The error holds everything that is wrong with cfg or with the stack, an
+// [errs.ClientError] each.
+func Open(cfg transport.Config, edits ...func(transport.Stack) transport.Stack) (*API, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	stack := middleware.Default(cfg)
+	for _, edit := range edits {
+		stack = edit(stack)
+	}
+	rt, err := stack.RoundTripper(transport.NewBase(cfg))
+	if err != nil {
+		return nil, err
+	}
+	client, err := transport.NewClient(cfg.APIURL, rt)
+	if err != nil {
+		return nil, err
+	}
+	return New(client), nil
+}
+
+// Close closes the connections that no call uses. The API stays usable, and may
+// be closed again.
+func (a *API) Close() { a.Client.CloseIdleConnections() }

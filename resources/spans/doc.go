@@ -1,0 +1,9 @@
+// Package spans has the operations on spans, the steps of an agent's run. A
+// span is created active and finished later, or created at its end in one call.
+//
+// The operations work on a [transport.Client], whatever stack that sends
+// through. Every error is an [errs.Error] around the kind of failure.
+//
+// [transport.Client]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/transport#Client
+// [errs.Error]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/errs#Error
+package spans

@@ -1,0 +1,125 @@
+package errs_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"syscall"
+	"testing"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+func TestQuestions(t *testing.T) {
+	t.Parallel()
+	answer := func(status int) error { return errs.FromResponse(status, nil, nil) }
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	for _, tt := range []struct {
+		name                          string
+		err                           error
+		retryable, fromServer, maybed bool
+	}{
+		{"429", answer(429), true, true, false},
+		{"500", answer(500), true, true, true},
+		{"501", answer(501), false, true, true},
+		{"503", answer(503), true, true, true},
+		{"505", answer(505), false, true, true},
+		{"400", answer(400), false, true, false},
+		{"401", answer(401), false, true, false},
+		{"409", answer(409), false, true, false},
+		{"redirect", answer(302), false, false, false},
+		{"page under 503", errs.FromResponse(503, nil, []byte("<html>")), true, false, true},
+		{"page under 404", errs.FromResponse(404, nil, []byte("<html>")), false, false, false},
+		{"broken 200", errs.NewContractError(200, "its body is empty", nil, nil), false, false, true},
+		{"too large 503", errs.NewContractError(503, "its body is too large", nil, errs.ErrTooLarge), false, false, true},
+		{"error under 200", errs.FromResponse(200, nil, []byte(`{"status":"error","code":"not_found"}`)), false, true, false},
+		{"reset", errs.FromBase(reset), true, false, true},
+		{"raw reset, from a stranger's layer", fmt.Errorf("mesh: %w", reset), true, false, false},
+		{"refused", errs.FromBase(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), true, false, false},
+		{"refused, seen through a stranger", fmt.Errorf("mesh: %w", errs.FromBase(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})), true, false, false},
+		{"proxy refused", errs.FromBase(&net.OpError{Op: "proxyconnect", Err: io.EOF}), true, false, false},
+		{"TLS handshake timeout", errs.FromBase(errors.New("net/http: TLS handshake timeout")), true, false, false},
+		{"unknown authority", errs.FromBase(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false, false, false},
+		{"wrong host", errs.FromBase(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}), false, false, false},
+		{"untyped error of the base", errs.FromBase(errors.New("http2: server sent GOAWAY")), true, false, true},
+		{"bad scheme", errs.FromBase(errors.New(`unsupported protocol scheme "ftp"`)), false, false, false},
+		{"stranger's refusal", errors.New("policy says no"), false, false, false},
+		{"rejected", &errs.RejectedError{Layer: "breaker", Cause: reset}, false, false, false},
+		{"client", &errs.ClientError{Field: "id", Problem: "is empty"}, false, false, false},
+		{"canceled", errs.NewCanceledError(canceled, answer(503)), false, true, true},
+		{"exhausted", &errs.RetryExhaustedError{Last: answer(503)}, true, true, true},
+		{"token source failed", &errs.AuthError{APIError: &errs.APIError{}, Cause: reset}, false, false, false},
+		{"nil", nil, false, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := errs.Retryable(tt.err); got != tt.retryable {
+				t.Errorf("Retryable is %t", got)
+			}
+			if got := errs.FromServer(tt.err); got != tt.fromServer {
+				t.Errorf("FromServer is %t", got)
+			}
+			if got := errs.MaybeApplied(tt.err); got != tt.maybed {
+				t.Errorf("MaybeApplied is %t", got)
+			}
+		})
+	}
+}
+
+func TestACallKnowsWhetherItMayHaveBeenApplied(t *testing.T) {
+	t.Parallel()
+	refused := errs.FromResponse(409, nil, nil)
+	err := fmt.Errorf("saving: %w", &errs.Error{MaybeApplied: true, Err: refused})
+	if !errs.MaybeApplied(err) {
+		t.Error("an earlier attempt's doubt is lost")
+	}
+}
+
+// The errors of net/http that have no exported type are recognized by their
+// text: these tests hold the texts.
+func TestTheBasesErrorsAreRecognized(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	send := func(method, target string, header ...string) error {
+		u, err := url.Parse(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := &http.Request{Method: method, URL: u, Header: http.Header{}}
+		if len(header) > 0 {
+			req.Header[header[0]] = []string{header[1]}
+		}
+		resp, err := new(http.Transport).RoundTrip(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return errs.FromBase(err)
+	}
+	for name, err := range map[string]error{
+		"scheme":       send("GET", "ftp://h/"),
+		"no host":      send("GET", "http:///x"),
+		"method":       send("a b", "http://h/"),
+		"header name":  send("GET", "http://h/", "a b", "c"),
+		"header value": send("GET", "http://h/", "A", "b\nc"),
+	} {
+		if !errors.Is(err, errs.ErrClient) {
+			t.Errorf("%s: %v is no ClientError", name, err)
+		}
+	}
+	if err := send("GET", server.URL); !errors.Is(err, errs.ErrNetwork) || errs.Retryable(err) || errs.MaybeApplied(err) {
+		t.Errorf("an untrusted certificate gave %v", err)
+	}
+}

@@ -44,7 +44,7 @@ func NewStack(layers ...Layer) Stack {
 func (s Stack) PerCall(layers ...Layer) Stack {
 	at := s.index(func(e entry) bool { return e.repeating })
 	if at < 0 {
-		at = s.index(func(e entry) bool { return e.scope == PerAttempt })
+		at = s.index(func(e entry) bool { return e.scope == PerAttempt || e.slot == slotPerAttempt || e.slot == slotWire })
 	}
 	if at < 0 {
 		at = len(s.entries)
@@ -61,7 +61,7 @@ func (s Stack) PerAttempt(layers ...Layer) Stack {
 		at = s.lastIndex(func(e entry) bool { return e.repeating })
 	}
 	if at < 0 {
-		at = s.lastIndex(func(e entry) bool { return e.scope == PerCall })
+		at = s.lastIndex(func(e entry) bool { return e.scope == PerCall || e.slot == slotPerCall })
 	}
 	at++
 	for at < len(s.entries) && s.entries[at].slot == slotPerAttempt {
@@ -133,6 +133,9 @@ func (s Stack) Layers() []Layer {
 // to base. It works under a [Client] and, for requests of any kind, under an
 // [http.Client].
 //
+// Base may be a built stack itself. Positions are checked in each stack by
+// itself.
+//
 // It refuses a stack with any fault, with all of them at once, joined: an
 // [errs.ClientError] each.
 func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
@@ -140,6 +143,9 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 		return nil, err
 	}
 	b := &built{base: base, next: &wire{base: base}}
+	if inner, ok := base.(*built); ok {
+		b.next = inner // has a wire of its own: sends are counted once
+	}
 	for _, e := range slices.Backward(s.entries) {
 		next := e.wrap(b.next)
 		if next == nil {

@@ -1,0 +1,114 @@
+package prefactortest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// AssertTree fails the test, with a diff, where [Fake.Tree] isn't want.
+// Blank lines around want and an indentation that all its lines share don't
+// count.
+func (f *Fake) AssertTree(t testing.TB, want string) {
+	t.Helper()
+	assertLines(t, "tree", f.Tree(), want)
+}
+
+// AssertJournal fails the test, with a diff, where the exchanges, a line
+// each as [Exchange.String] writes them, aren't want. Blank lines around
+// want and an indentation that all its lines share don't count.
+func (f *Fake) AssertJournal(t testing.TB, want string) {
+	t.Helper()
+	var got strings.Builder
+	for _, x := range f.Journal() {
+		got.WriteString(x.String() + "\n")
+	}
+	assertLines(t, "journal", got.String(), want)
+}
+
+// AssertFired fails the test where faults are [Fake.Unfired].
+func (f *Fake) AssertFired(t testing.TB) {
+	t.Helper()
+	for _, a := range f.script.unfired() {
+		t.Errorf("prefactortest: the fault %q struck %d of %d requests%s", a.Fault, a.fired, a.expected(), f.requests())
+	}
+}
+
+// requests lists what was asked for, for the reader of a failure.
+func (f *Fake) requests() string {
+	const most = 20
+	journal := f.Journal()
+	if len(journal) == 0 {
+		return ": there were no requests"
+	}
+	var b strings.Builder
+	b.WriteString("; the requests were")
+	for n, x := range journal {
+		if n == most {
+			fmt.Fprintf(&b, "\n\tand %d more", len(journal)-most)
+			break
+		}
+		b.WriteString("\n\t" + x.String())
+	}
+	return b.String()
+}
+
+func assertLines(t testing.TB, what, got, want string) {
+	t.Helper()
+	a, b := lines(want), lines(got)
+	if strings.Join(a, "\n") != strings.Join(b, "\n") {
+		t.Errorf("prefactortest: the %s differs (- want, + got):\n%s", what, diff(a, b))
+	}
+}
+
+// lines splits a text without its outer blank lines and its common
+// indentation of tabs and spaces.
+func lines(text string) []string {
+	list := strings.Split(text, "\n")
+	for len(list) > 0 && strings.TrimSpace(list[0]) == "" {
+		list = list[1:]
+	}
+	for len(list) > 0 && strings.TrimSpace(list[len(list)-1]) == "" {
+		list = list[:len(list)-1]
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	indent := list[0][:len(list[0])-len(strings.TrimLeft(list[0], " \t"))]
+	for i, line := range list {
+		list[i] = strings.TrimRight(strings.TrimPrefix(line, indent), " \t")
+	}
+	return list
+}
+
+// diff shows two texts as one, by their longest common subsequence.
+func diff(want, got []string) string {
+	common := make([][]int, len(want)+1)
+	for i := range common {
+		common[i] = make([]int, len(got)+1)
+	}
+	for i := len(want) - 1; i >= 0; i-- {
+		for j := len(got) - 1; j >= 0; j-- {
+			if want[i] == got[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			} else {
+				common[i][j] = max(common[i+1][j], common[i][j+1])
+			}
+		}
+	}
+	var b strings.Builder
+	for i, j := 0, 0; i < len(want) || j < len(got); {
+		switch {
+		case i < len(want) && j < len(got) && want[i] == got[j]:
+			b.WriteString("  " + want[i] + "\n")
+			i, j = i+1, j+1
+		case j == len(got) || i < len(want) && common[i+1][j] >= common[i][j+1]:
+			b.WriteString("- " + want[i] + "\n")
+			i++
+		default:
+			b.WriteString("+ " + got[j] + "\n")
+			j++
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,336 @@
+package prefactortest
+
+import (
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Fault says which requests go wrong and how. [On] makes one, its methods
+// return a changed copy, and [Fake.Inject] arms it:
+//
+//	fake.Inject(
+//		prefactortest.On("agent_spans.create").Times(2).Reply(503).RetryAfter(2*time.Second),
+//		prefactortest.On("agent_spans.finish").ResetAfter(),
+//	)
+//
+// A fault with an answer of its own (Reply, HTML, Malformed, WrongEnvelope,
+// Oversized, Redirect) and one without any (Hang, ResetBefore) stand in
+// front of the server: the operation doesn't run. Commit lets it run first
+// and loses its answer. A fault that has no answer of its own but treats the
+// server's (Delay, Stall, CutBody, Header, RetryAfter) lets it run, too.
+//
+// A fault strikes the next matching request, once. Nth, Times, Always and
+// Chance say otherwise.
+//
+// An [http.Transport] repeats a request by itself when a connection that it
+// reuses is reset before any answer, if the request is a GET or has an
+// Idempotency-Key header. The code above it then sees no error; the journal
+// shows both requests.
+type Fault struct {
+	pattern  string
+	when     func(Exchange) bool
+	nth      int     // the first matching request that it strikes
+	times    int     // how many it strikes; 0 is no limit
+	chance   float64 // of each
+	optional bool
+
+	kind       faultKind
+	commit     bool
+	status     int
+	body       []byte
+	header     http.Header
+	retryDate  time.Duration // Retry-After as a date, so long after the answer
+	retryField time.Duration // the body's retry_after_ms
+	filler     int64
+	delay      time.Duration
+	stall      time.Duration
+	cut        int // -1 leaves the body whole
+
+	words []string // what it does, for people
+}
+
+type faultKind int
+
+const (
+	kindNone  faultKind = iota // does nothing yet
+	kindTreat                  // treats the server's answer
+	kindReply                  // has an answer of its own
+	kindReset
+	kindHang
+)
+
+// On makes a fault for the requests that pattern names, in the syntax of
+// [path.Match]: an operation such as agent_spans.create, agents.* or * for
+// all of them, or, where it begins with a slash, a path such as
+// /api/v1/agent_spans/*. It panics where no operation has such a name.
+func On(pattern string) Fault {
+	if !strings.HasPrefix(pattern, "/") && !namesOperation(pattern) {
+		panic(fmt.Sprintf("prefactortest: On(%q): no operation has that name; the operations are %s",
+			pattern, strings.Join(operationNames(), ", ")))
+	}
+	return Fault{pattern: pattern, nth: 1, times: 1, chance: 1, cut: -1}
+}
+
+func namesOperation(pattern string) bool {
+	return slices.ContainsFunc(operations, func(op *operation) bool {
+		ok, err := path.Match(pattern, op.name)
+		return ok && err == nil
+	})
+}
+
+func operationNames() []string {
+	names := make([]string, len(operations))
+	for i, op := range operations {
+		names[i] = op.name
+	}
+	return names
+}
+
+// When narrows the fault to the requests for which match is true. It is
+// given the exchange as far as it is known before the answer, attempt number
+// and keys included. It is never called twice at once, and may call every
+// method of the fake but those about faults.
+func (f Fault) When(match func(Exchange) bool) Fault {
+	f.when = match
+	return f
+}
+
+// Nth makes the fault strike from the n-th matching request on, counted
+// from 1 since it was injected.
+func (f Fault) Nth(n int) Fault {
+	f.nth = n
+	return f.word("from request " + strconv.Itoa(n))
+}
+
+// Times makes the fault strike n requests.
+func (f Fault) Times(n int) Fault {
+	f.times = n
+	return f.word(strconv.Itoa(n) + " times")
+}
+
+// Always makes the fault strike every matching request, until [Fake.Heal].
+func (f Fault) Always() Fault {
+	f.times = 0
+	return f.word("always")
+}
+
+// Chance makes the fault strike each matching request with probability p,
+// drawn with the fake's seed. It is then optional.
+func (f Fault) Chance(p float64) Fault {
+	f.times, f.chance, f.optional = 0, p, true
+	return f.word("with chance " + strconv.FormatFloat(p, 'g', 3, 64))
+}
+
+// Optional makes it no failure of the test that the fault strikes fewer
+// requests than it could.
+func (f Fault) Optional() Fault {
+	f.optional = true
+	return f
+}
+
+// Commit lets the operation run, so that the client loses the answer to
+// something that has happened.
+func (f Fault) Commit() Fault {
+	f.commit = true
+	return f.word("commit")
+}
+
+// Reply answers with the status. Its body is an error as the API writes it,
+// {"status":"success"} below 400, or nothing for 204 and 304; Body sets
+// another.
+func (f Fault) Reply(status int) Fault {
+	var body []byte
+	switch {
+	case status == http.StatusNoContent, status == http.StatusNotModified:
+	case status >= http.StatusBadRequest:
+		body = encode(statusError(status).doc())
+	default:
+		body = encode(statusDoc{Status: "success"})
+	}
+	return f.reply(status, "application/json", string(body), fmt.Sprintf("reply %d", status))
+}
+
+func (f Fault) reply(status int, contentType, body, word string) Fault {
+	f = f.Header("Content-Type", contentType)
+	f.kind, f.status, f.body = kindReply, status, []byte(body)
+	return f.word(word)
+}
+
+// Body sets the bytes of the fault's own answer, after Reply.
+func (f Fault) Body(body string) Fault {
+	f.body = []byte(body)
+	return f
+}
+
+// Header sets a header field of the answer, which is the server's where the
+// fault has none of its own.
+func (f Fault) Header(name, value string) Fault {
+	f.header = f.header.Clone()
+	if f.header == nil {
+		f.header = make(http.Header)
+	}
+	f.header.Set(name, value)
+	return f.treats()
+}
+
+// RetryAfter adds a Retry-After header in seconds, rounded up.
+func (f Fault) RetryAfter(d time.Duration) Fault {
+	seconds := int64((d + time.Second - 1) / time.Second)
+	return f.Header("Retry-After", strconv.FormatInt(seconds, 10)).word(fmt.Sprintf("retry after %ds", seconds))
+}
+
+// RetryAfterDate adds a Retry-After header with the date d after the
+// answer, by the fake's clock. A date has whole seconds, rounded up here.
+func (f Fault) RetryAfterDate(d time.Duration) Fault {
+	f.retryDate = d
+	return f.treats().word(fmt.Sprintf("retry at the date %v later", d))
+}
+
+// RetryAfterMS adds the field retry_after_ms to the answer's body, if that
+// is a JSON object.
+func (f Fault) RetryAfterMS(d time.Duration) Fault {
+	f.retryField = d
+	return f.treats().word(fmt.Sprintf("retry_after_ms %d", d.Milliseconds()))
+}
+
+// HTML answers with a page, as a proxy in front of the API would.
+func (f Fault) HTML(status int) Fault {
+	page := fmt.Sprintf("<!DOCTYPE html>\n<html><head><title>%d %s</title></head><body><h1>%[2]s</h1></body></html>\n",
+		status, http.StatusText(status))
+	return f.reply(status, "text/html; charset=utf-8", page, fmt.Sprintf("HTML page %d", status))
+}
+
+// Malformed answers with the beginning of a JSON document.
+func (f Fault) Malformed(status int) Fault {
+	return f.reply(status, "application/json", `{"status":"success","details":{"id":`, fmt.Sprintf("malformed JSON %d", status))
+}
+
+// WrongEnvelope answers with a JSON document of another shape.
+func (f Fault) WrongEnvelope(status int) Fault {
+	return f.reply(status, "application/json", `{"ok":true,"data":{}}`, fmt.Sprintf("wrong envelope %d", status))
+}
+
+// Oversized answers 200 with a well-formed envelope of about size bytes,
+// without a Content-Length. It is made while it is read.
+func (f Fault) Oversized(size int64) Fault {
+	f = f.reply(http.StatusOK, "application/json", `{"status":"success","details":{"type":"filler","filler":""}}`,
+		fmt.Sprintf("body of %d bytes", size))
+	f.filler = max(0, size-int64(len(f.body)))
+	return f
+}
+
+// Redirect answers with a 3xx status and the Location.
+func (f Fault) Redirect(status int, location string) Fault {
+	return f.reply(status, "text/html; charset=utf-8", "", fmt.Sprintf("redirect %d", status)).Header("Location", location)
+}
+
+// ResetBefore resets the connection before the operation runs: nothing is
+// committed.
+func (f Fault) ResetBefore() Fault {
+	f.kind = kindReset
+	return f.word("reset before")
+}
+
+// ResetAfter resets the connection after the operation has run: it is
+// committed and its answer lost.
+func (f Fault) ResetAfter() Fault {
+	f.kind, f.commit = kindReset, true
+	return f.word("reset after")
+}
+
+// Hang answers nothing until the client gives up or the face is closed.
+func (f Fault) Hang() Fault {
+	f.kind = kindHang
+	return f.word("hang")
+}
+
+// Delay waits before the answer's header goes out. The operation, if it
+// runs, has run by then.
+func (f Fault) Delay(d time.Duration) Fault {
+	f.delay = d
+	return f.treats().word("delay " + d.String())
+}
+
+// Stall waits in the middle of the answer's body.
+func (f Fault) Stall(d time.Duration) Fault {
+	f.stall = d
+	return f.treats().word("stall " + d.String())
+}
+
+// CutBody breaks the connection after n bytes of the answer's body, or one
+// byte before its end if it is shorter. The Content-Length stays.
+func (f Fault) CutBody(n int) Fault {
+	f.cut = n
+	return f.treats().word(fmt.Sprintf("cut after %d bytes", n))
+}
+
+// String tells what the fault does, such as
+// "agent_spans.create: 2 times, reply 503".
+func (f Fault) String() string { return f.pattern + ": " + strings.Join(f.words, ", ") }
+
+func (f Fault) word(w string) Fault {
+	f.words = append(slices.Clip(f.words), w)
+	return f
+}
+
+// treats makes a fault that has no answer of its own one that treats the
+// server's.
+func (f Fault) treats() Fault {
+	if f.kind == kindNone {
+		f.kind = kindTreat
+	}
+	return f
+}
+
+// runs tells whether the operation runs in spite of the fault.
+func (f *Fault) runs() bool { return f.commit || f.kind == kindTreat }
+
+func (f *Fault) matches(x Exchange) bool {
+	name := x.Operation
+	if strings.HasPrefix(f.pattern, "/") {
+		name = x.Path
+	}
+	matched, err := path.Match(f.pattern, name)
+	return matched && err == nil && (f.when == nil || f.when(x))
+}
+
+// treat does to the outcome what the fault says.
+func (f *Fault) treat(o *outcome, now time.Time) {
+	o.header = f.header.Clone()
+	o.delay, o.stall, o.cut, o.filler = f.delay, f.stall, f.cut, f.filler
+	switch f.kind {
+	case kindReset:
+		o.reset = true
+	case kindHang:
+		o.hang = true
+	case kindReply:
+		o.status, o.body = f.status, f.body
+	}
+	if f.retryDate != 0 {
+		at := now.Add(f.retryDate + time.Second - 1).Truncate(time.Second)
+		if o.header == nil {
+			o.header = make(http.Header)
+		}
+		o.header.Set("Retry-After", at.UTC().Format(http.TimeFormat))
+	}
+	if f.retryField != 0 {
+		o.body = withField(o.body, "retry_after_ms", strconv.FormatInt(f.retryField.Milliseconds(), 10))
+	}
+}
+
+// withField adds a field to a JSON object; anything else stays as it is.
+func withField(object []byte, name, value string) []byte {
+	doc, problem := decodeObject(object)
+	if problem != "" || doc == nil {
+		return object
+	}
+	doc[name] = jsontext.Value(value)
+	return encode(doc)
+}

@@ -1,0 +1,96 @@
+package prefactortest_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prefactordev/prefactor-go/prefactortest"
+)
+
+// fill makes n spans of a new instance, in bulk.
+func (c client) fill(n int) (instance string) {
+	c.t.Helper()
+	const batch = 500
+	instance = c.started()
+	for first := 0; first < n; first += batch {
+		items := make([]string, 0, batch)
+		for k := first; k < min(n, first+batch); k++ {
+			items = append(items, fmt.Sprintf(`"_type":"agent_spans/create","idempotency_key":"%s-%d",%s`,
+				instance, k, strings.TrimSuffix(strings.TrimPrefix(spanBody(instance, "complete", ""), "{"), "}")))
+		}
+		c.post("/bulk", bulk(items...)).must(c.t)
+	}
+	return instance
+}
+
+// pages counts the rows of all pages of a list.
+func (c client) pages(list string) (rows int) {
+	c.t.Helper()
+	for offset := 0; ; offset += 100 {
+		resp, err := c.rt.RoundTrip(c.request("GET", fmt.Sprintf("%spagination[page_size]=100&pagination[offset]=%d", list, offset), ""))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		resp.Body.Close()
+		rows += bytes.Count(body, []byte(`"type":"agent_span"`))
+		if bytes.Contains(body, []byte(`"next_page_offset":null`)) {
+			return rows
+		}
+	}
+}
+
+func TestConcurrentClientsSeeAllPages(t *testing.T) {
+	t.Parallel()
+	const clients, each = 8, 400
+	f := prefactortest.New()
+	c := direct(t, f)
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			instance := c.fill(each)
+			if n := c.pages("/agent_spans?agent_instance_id=" + instance + "&"); n != each {
+				t.Errorf("the pages of an instance hold %d spans, want %d", n, each)
+			}
+		})
+	}
+	wg.Wait()
+	for _, list := range []string{"/agent_spans?", "/agent_spans?sorting=-started_at&"} {
+		if n := c.pages(list); n != clients*each {
+			t.Errorf("the pages of %s hold %d spans, want %d", list, n, clients*each)
+		}
+	}
+}
+
+func BenchmarkCreateSpan(b *testing.B) {
+	f := prefactortest.New()
+	c := direct(b, f)
+	body := spanBody(c.started(), "active", "")
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		c.send(c.request("POST", "/agent_spans", withKey(body, fmt.Sprint("key-", n))))
+	}
+}
+
+// All pages of a list of 100,000 spans.
+func BenchmarkPages(b *testing.B) {
+	const spans = 100_000
+	c := direct(b, prefactortest.New())
+	c.fill(spans)
+	for _, list := range []string{"/agent_spans?", "/agent_spans?sorting=-started_at&"} {
+		b.Run(list, func(b *testing.B) {
+			for b.Loop() {
+				if n := c.pages(list); n != spans {
+					b.Fatalf("%d rows, want %d", n, spans)
+				}
+			}
+		})
+	}
+}

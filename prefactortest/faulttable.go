@@ -1,0 +1,388 @@
+package prefactortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// TestFaults runs the fault table on a stack: each way in which a call can go
+// wrong, and what must come of it. Each row creates one span through a
+// [transport.Client] on the stack, against a [Fake] of its own.
+//
+// Most rows run in virtual time, over the fake's [Pipe]; resets, refusals and
+// redirects also over TCP, with waits of milliseconds. In every row, whatever
+// its fault, a call that succeeded is there exactly once, one that failed at
+// most once, and not at all if [errs.MaybeApplied] says so; all its requests
+// carry the same key; every body is closed; no goroutine is left; and the token
+// shows in no error.
+func TestFaults(t *testing.T, build Build, options ...SuiteOption) {
+	s := &suite{build: build}
+	for _, set := range options {
+		set(s)
+	}
+	for _, row := range faultTable() {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { s.runRow(t, row) })
+		})
+	}
+	t.Run("a thousand calls canceled in flight", func(t *testing.T) {
+		synctest.Test(t, s.cancelMany)
+	})
+	s.runTCP(t)
+}
+
+// faultRow is one row of the fault table.
+type faultRow struct {
+	name   string
+	faults []Fault
+	tune   func(*transport.Config)
+
+	deadline time.Duration // of the caller's context; 0 for none
+	cancel   time.Duration // when the caller cancels; 0 for never
+
+	requests    int           // that the server must see
+	connections int           // that they take; 0 for any
+	waits       time.Duration // that lie between them: this long, up to a quarter more or less
+	exactly     bool          // or not a nanosecond more or less
+	atLeast     bool          // or not less
+
+	is     []error // what the error must match; none for a success
+	not    []error // what it must not match
+	status int     // of the error from the server
+	check  func(*errs.Error) error
+}
+
+const spanCreate = "agent_spans.create"
+
+func faultTable() []faultRow {
+	const (
+		backoff1 = time.Second
+		backoff2 = 3 * time.Second // 1 + 2
+		backoff3 = 7 * time.Second // 1 + 2 + 4
+	)
+	always := func(f Fault) []Fault { return []Fault{f.Always()} }
+	return []faultRow{
+		{name: "no fault", requests: 1, connections: 1, exactly: true},
+		{name: "503 twice, then success", faults: []Fault{On(spanCreate).Times(2).Reply(503)},
+			requests: 3, connections: 1, waits: backoff2},
+		{name: "503 always", faults: always(On(spanCreate).Reply(503)),
+			requests: 4, connections: 1, waits: backoff3, is: []error{errs.ErrExhausted}, status: 503},
+		{name: "501 isn't retried", faults: []Fault{On(spanCreate).Reply(501)},
+			requests: 1, exactly: true, not: []error{errs.ErrExhausted}, status: 501},
+		{name: "422 isn't retried", faults: []Fault{On(spanCreate).Reply(422)},
+			requests: 1, exactly: true, is: []error{errs.ErrValidation}, not: []error{errs.ErrExhausted}, status: 422, check: notApplied},
+		{name: "409 isn't retried", faults: []Fault{On(spanCreate).Reply(409)},
+			requests: 1, exactly: true, is: []error{errs.ErrConflict}, not: []error{errs.ErrExhausted}, status: 409, check: notApplied},
+		{name: "401 isn't retried with a fixed token", faults: []Fault{On(spanCreate).Reply(401)},
+			requests: 1, exactly: true, is: []error{errs.ErrAuth}, not: []error{errs.ErrExhausted}, status: 401, check: notApplied},
+		{name: "429 with Retry-After in seconds", faults: []Fault{On(spanCreate).Reply(429).RetryAfter(7 * time.Second)},
+			requests: 2, connections: 1, waits: 7 * time.Second, atLeast: true},
+		{name: "429 with Retry-After as a date", faults: []Fault{On(spanCreate).Reply(429).RetryAfterDate(7 * time.Second)},
+			requests: 2, waits: 7 * time.Second, atLeast: true},
+		{name: "429 with retry_after_ms", faults: []Fault{On(spanCreate).Reply(429).RetryAfterMS(7 * time.Second)},
+			requests: 2, waits: 7 * time.Second, atLeast: true},
+		{name: "503 with Retry-After", faults: []Fault{On(spanCreate).Reply(503).RetryAfter(7 * time.Second)},
+			requests: 2, waits: 7 * time.Second, atLeast: true},
+		{name: "429 with Retry-After beyond the deadline", faults: []Fault{On(spanCreate).Reply(429).RetryAfter(time.Hour)},
+			tune: longWaits, deadline: 1500 * time.Millisecond,
+			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, not: []error{context.DeadlineExceeded}, status: 429, check: notApplied},
+		{name: "429 with retry_after_ms beyond the deadline", faults: []Fault{On(spanCreate).Reply(429).RetryAfterMS(time.Hour)},
+			tune: longWaits, deadline: 1500 * time.Millisecond,
+			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, not: []error{context.DeadlineExceeded}, status: 429, check: notApplied},
+		{name: "429 with Retry-After above MaxRetryDelay", faults: []Fault{On(spanCreate).Reply(429).RetryAfter(time.Hour)},
+			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, status: 429,
+			check: func(e *errs.Error) error {
+				if wait, ok := errs.RetryAfter(e); !ok || wait != time.Hour {
+					return fmt.Errorf("the error's RetryAfter is %s, want 1h", wait)
+				}
+				return nil
+			}},
+		{name: "HTML under 503, then success", faults: []Fault{On(spanCreate).HTML(503)},
+			requests: 2, connections: 1, waits: backoff1},
+		{name: "HTML under 503 always", faults: always(On(spanCreate).HTML(503)),
+			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrContract}},
+		{name: "malformed 503, then success", faults: []Fault{On(spanCreate).Malformed(503)},
+			requests: 2, waits: backoff1},
+		{name: "malformed 200", faults: []Fault{On(spanCreate).Malformed(200)},
+			requests: 1, exactly: true, is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, check: maybeApplied},
+		{name: "HTML under 200", faults: []Fault{On(spanCreate).HTML(200)},
+			requests: 1, exactly: true, is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, check: maybeApplied},
+		{name: "wrong envelope under 200", faults: []Fault{On(spanCreate).WrongEnvelope(200)},
+			requests: 1, exactly: true, is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, check: maybeApplied},
+		{name: "body cut, then success", faults: []Fault{On(spanCreate).CutBody(40)},
+			requests: 2, waits: backoff1},
+		{name: "body always cut", faults: always(On(spanCreate).CutBody(40)),
+			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork}, check: maybeApplied},
+		{name: "body of a 404 cut, then success", faults: []Fault{On(spanCreate).Reply(404).CutBody(10)},
+			requests: 2, waits: backoff1},
+		{name: "attempt timeout, then success", faults: []Fault{On(spanCreate).Hang()}, tune: shortAttempts,
+			requests: 2, waits: 5*time.Second + backoff1},
+		{name: "attempt timeout always", faults: always(On(spanCreate).Hang()), tune: shortAttempts,
+			requests: 4, waits: 4*5*time.Second + backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork},
+			not: []error{context.DeadlineExceeded, context.Canceled, errs.ErrCanceled}, check: timedOut},
+		{name: "attempt timeout within the body, then success", faults: []Fault{On(spanCreate).Stall(time.Hour)}, tune: shortAttempts,
+			requests: 2, waits: 5*time.Second + backoff1},
+		{name: "backoff longer than the deadline", faults: always(On(spanCreate).Reply(503)), deadline: 500 * time.Millisecond,
+			requests: 1, exactly: true, is: []error{errs.ErrExhausted}, not: []error{context.DeadlineExceeded}, status: 503},
+		{name: "second backoff longer than the deadline", faults: always(On(spanCreate).Reply(503)), deadline: 2200 * time.Millisecond,
+			requests: 2, waits: backoff1, is: []error{errs.ErrExhausted}, not: []error{context.DeadlineExceeded}, status: 503},
+		{name: "cancel in a wait", faults: always(On(spanCreate).Reply(503)), cancel: 500 * time.Millisecond,
+			requests: 1, waits: 500 * time.Millisecond, exactly: true,
+			is: []error{errs.ErrCanceled, context.Canceled, errStop}, not: []error{errs.ErrExhausted}, status: 503},
+		{name: "cancel in flight", faults: always(On(spanCreate).Hang()), cancel: 500 * time.Millisecond,
+			requests: 1, waits: 500 * time.Millisecond, exactly: true,
+			is: []error{errs.ErrCanceled, context.Canceled, errStop}, not: []error{errs.ErrExhausted}, check: maybeApplied},
+		{name: "cancel within the body", faults: always(On(spanCreate).Stall(time.Hour)), cancel: 500 * time.Millisecond,
+			requests: 1, waits: 500 * time.Millisecond, exactly: true,
+			is: []error{errs.ErrCanceled, context.Canceled}, check: maybeApplied},
+		{name: "deadline in flight", faults: always(On(spanCreate).Hang()), deadline: 500 * time.Millisecond,
+			requests: 1, waits: 500 * time.Millisecond, exactly: true,
+			is: []error{errs.ErrCanceled, context.DeadlineExceeded}, not: []error{errs.ErrExhausted}, check: maybeApplied},
+		{name: "reset before the commit", faults: []Fault{On(spanCreate).ResetBefore()},
+			requests: 2, connections: 2, waits: backoff1},
+		{name: "reset after the commit", faults: []Fault{On(spanCreate).ResetAfter()},
+			requests: 2, connections: 2, waits: backoff1},
+		{name: "reset always", faults: always(On(spanCreate).ResetAfter()),
+			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork}, check: maybeApplied},
+		{name: "an answer of 200 MB", faults: []Fault{On(spanCreate).Oversized(200 << 20)},
+			requests: 1, exactly: true, is: []error{errs.ErrContract, errs.ErrTooLarge}, not: []error{errs.ErrExhausted}, check: maybeApplied},
+	}
+}
+
+// errStop is the cause with which the table cancels.
+var errStop = errors.New("stop")
+
+func longWaits(cfg *transport.Config) { cfg.MaxRetryDelay = 2 * time.Hour }
+
+func shortAttempts(cfg *transport.Config) { cfg.RequestTimeout = 5 * time.Second }
+
+func maybeApplied(e *errs.Error) error {
+	if !errs.MaybeApplied(e) {
+		return errors.New("MaybeApplied is false, but the server may have acted on the call")
+	}
+	return nil
+}
+
+func notApplied(e *errs.Error) error {
+	if errs.MaybeApplied(e) {
+		return errors.New("MaybeApplied is true, but the server refused the call")
+	}
+	return nil
+}
+
+func timedOut(e *errs.Error) error {
+	if !e.Timeout() {
+		return errors.New("the error's Timeout is false")
+	}
+	return nil
+}
+
+// runRow runs one row in a bubble of virtual time.
+func (s *suite) runRow(t *testing.T, row faultRow) {
+	fake := New(WithT(t))
+	pipe := fake.Pipe()
+	defer pipe.Close()
+	r := s.rig(t, fake, pipe.URL, pipe.Transport(), row.tune)
+	defer r.client.CloseIdleConnections()
+
+	ctx := t.Context()
+	if row.deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, row.deadline)
+		defer cancel()
+	}
+	if row.cancel > 0 {
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer time.AfterFunc(row.cancel, func() { cancel(errStop) }).Stop()
+	}
+	fake.Inject(row.faults...)
+	if s.hedged {
+		defer fake.Heal()
+	}
+	began := time.Now()
+	err := r.create(ctx)
+	elapsed := time.Since(began)
+	synctest.Wait() // for what a hedge leaves behind
+	s.checkOutcome(t, row, err)
+	s.checkTraffic(t, row, fake, elapsed)
+	r.checkInvariants(t, err)
+}
+
+// checkOutcome holds a row's error against what it must be.
+func (s *suite) checkOutcome(t *testing.T, row faultRow, err error) {
+	t.Helper()
+	if len(row.is) == 0 && row.status == 0 {
+		if err != nil {
+			t.Errorf("the call failed: %v", err)
+		}
+		return
+	}
+	failure, ok := errors.AsType[*errs.Error](err)
+	if !ok {
+		t.Fatalf("the error is %T (%v), want an *errs.Error", err, err)
+	}
+	for _, want := range row.is {
+		if !errors.Is(err, want) {
+			t.Errorf("the error doesn't match %q: %v", want, err)
+		}
+	}
+	for _, unwanted := range row.not {
+		if errors.Is(err, unwanted) {
+			t.Errorf("the error matches %q: %v", unwanted, err)
+		}
+	}
+	if row.status != 0 {
+		if api, ok := errors.AsType[*errs.APIError](err); !ok || api.Status != row.status {
+			t.Errorf("the error holds no answer of status %d: %v", row.status, err)
+		}
+	}
+	if row.check != nil {
+		if problem := row.check(failure); problem != nil {
+			t.Errorf("%v: %v", problem, err)
+		}
+	}
+}
+
+// checkTraffic holds what the server saw against what a row allows.
+func (s *suite) checkTraffic(t *testing.T, row faultRow, fake *Fake, elapsed time.Duration) {
+	t.Helper()
+	if s.hedged {
+		return
+	}
+	if n := len(fake.Journal()) - 2; n != row.requests { // less register and start
+		t.Errorf("the server saw %d requests, want %d", n, row.requests)
+	}
+	if n := fake.Connections(); row.connections != 0 && n != row.connections {
+		t.Errorf("the requests took %d connections, want %d", n, row.connections)
+	}
+	least, most := row.waits*3/4, row.waits*5/4
+	if row.atLeast || row.exactly {
+		least = row.waits
+	}
+	if row.exactly {
+		most = row.waits
+	}
+	if elapsed < least || elapsed > most {
+		t.Errorf("the call took %s, want %s to %s", elapsed, least, most)
+	}
+}
+
+// cancelMany cancels a thousand calls in flight; the bubble finds goroutines
+// that are left.
+func (s *suite) cancelMany(t *testing.T) {
+	fake := New(WithT(t))
+	pipe := fake.Pipe()
+	defer pipe.Close()
+	r := s.rig(t, fake, pipe.URL, pipe.Transport(), nil)
+	defer r.client.CloseIdleConnections()
+	fake.Inject(On(spanCreate).Always().Hang())
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var calls sync.WaitGroup
+	var wrong atomic.Int32
+	for range 1000 {
+		calls.Go(func() {
+			if err := r.create(ctx); !errors.Is(err, context.Canceled) {
+				wrong.Add(1)
+			}
+		})
+	}
+	time.AfterFunc(time.Second, cancel)
+	calls.Wait()
+	if n := wrong.Load(); n > 0 {
+		t.Errorf("%d of 1000 canceled calls didn't end in context.Canceled", n)
+	}
+	r.checkInvariants(t, context.Canceled)
+}
+
+// runTCP runs the rows that need real sockets, with waits of milliseconds.
+func (s *suite) runTCP(t *testing.T) {
+	fast := func(cfg *transport.Config) {
+		cfg.InitialRetryDelay, cfg.MaxRetryDelay = time.Millisecond, 5*time.Millisecond
+	}
+	start := func(t *testing.T) (*Server, *rig) {
+		server := NewServer(t)
+		base := &http.Transport{}
+		t.Cleanup(base.CloseIdleConnections)
+		return server, s.rig(t, server.Fake, server.URL, base, fast)
+	}
+	for name, fault := range map[string]Fault{
+		"before": On(spanCreate).ResetBefore(),
+		"after":  On(spanCreate).ResetAfter(),
+	} {
+		t.Run("TCP reset on a fresh connection "+name+" the commit", func(t *testing.T) {
+			server, r := start(t)
+			server.Inject(fault)
+			err := r.create(t.Context())
+			if err != nil {
+				t.Errorf("the call failed: %v", err)
+			}
+			r.checkInvariants(t, err)
+		})
+		t.Run("TCP reset on a reused connection "+name+" the commit", func(t *testing.T) {
+			server, r := start(t)
+			if err := r.create(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			server.Inject(fault)
+			// net/http itself may send the request again, unseen by any layer:
+			// only the server can tell.
+			if err := r.create(t.Context()); err != nil {
+				t.Errorf("the call failed: %v", err)
+			}
+			journal := server.Journal()
+			last := journal[len(journal)-1]
+			if !s.hedged && (last.Attempt != 2 || last.Status/100 != 2) {
+				t.Errorf("the last request was %s, attempt %d of its key; want the second, a success", last, last.Attempt)
+			}
+			if n := len(server.Spans()); n != 2 {
+				t.Errorf("two calls left %d spans", n)
+			}
+		})
+	}
+	t.Run("TCP connection refused", func(t *testing.T) {
+		server, r := start(t)
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		err := r.create(t.Context())
+		if !errors.Is(err, errs.ErrExhausted) || !errors.Is(err, errs.ErrNetwork) || errs.MaybeApplied(err) {
+			t.Errorf("want a network error that was not applied, after all attempts: %v", err)
+		}
+		r.checkInvariants(t, err)
+	})
+	for _, host := range []string{"localhost", "127.0.0.1"} {
+		t.Run("TCP redirect to another server at "+host, func(t *testing.T) {
+			var visits atomic.Int32
+			other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
+			defer other.Close()
+			_, port, _ := strings.Cut(strings.TrimPrefix(other.URL, "http://"), ":")
+			server, r := start(t)
+			server.Inject(On(spanCreate).Redirect(307, "http://user:pw@"+host+":"+port+"/elsewhere?token=hidden"))
+			err := r.create(t.Context())
+			if !errors.Is(err, errs.ErrContract) || !strings.Contains(err.Error(), "http://"+host+":"+port+"/elsewhere") {
+				t.Errorf("want a ContractError that names the target: %v", err)
+			}
+			if strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "pw") {
+				t.Errorf("the error shows the target's query or userinfo: %v", err)
+			}
+			if n := visits.Load(); n != 0 {
+				t.Errorf("the redirect was followed %d times", n)
+			}
+			r.checkInvariants(t, err)
+		})
+	}
+}

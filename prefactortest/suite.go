@@ -1,0 +1,148 @@
+package prefactortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// Build makes the round tripper under test: a whole stack, as cfg describes it,
+// on base.
+type Build func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error)
+
+// SuiteOption tells a suite what is special about a stack.
+type SuiteOption func(*suite)
+
+// Hedged says that the stack may send more requests than failures ask for, and
+// sooner: the suite then doesn't count requests, connections and waits.
+func Hedged() SuiteOption { return func(s *suite) { s.hedged = true } }
+
+type suite struct {
+	build  Build
+	hedged bool
+}
+
+// rig is a stack under test on a fake.
+type rig struct {
+	fake     *Fake
+	client   *transport.Client
+	base     *watchedBase
+	instance string
+}
+
+// rig builds the stack under test for a fake that has one active instance.
+func (s *suite) rig(t *testing.T, fake *Fake, url string, base http.RoundTripper, tune func(*transport.Config)) *rig {
+	t.Helper()
+	cfg := transport.NewConfig(url, Token)
+	if tune != nil {
+		tune(&cfg)
+	}
+	watched := &watchedBase{RoundTripper: base}
+	rt, err := s.build(cfg, watched)
+	if err != nil {
+		t.Fatalf("building the stack: %v", err)
+	}
+	client, err := transport.NewClient(url, rt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{fake: fake, client: client, base: watched, instance: activeInstance(t, fake)}
+}
+
+// activeInstance registers and starts an instance.
+func activeInstance(t *testing.T, fake *Fake) string {
+	t.Helper()
+	client, err := transport.NewClient("http://localhost", fake.RoundTripper())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := transport.WithHeader("Authorization", "Bearer "+Token)
+	registered, err := opRegister.Do(t.Context(), client, transport.Input{Body: map[string]any{
+		"agent_id": AgentID, "environment_id": EnvironmentID,
+		"agent_version":        map[string]any{"external_identifier": "1"},
+		"agent_schema_version": map[string]any{"external_identifier": "1"},
+	}}, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := registered.Details.ID
+	if _, err := opStart.Do(t.Context(), client, transport.Input{Values: []string{id}, Body: struct{}{}}, token); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// identified is the document of an operation that answers with one record.
+type identified struct {
+	Details struct {
+		ID string `json:"id"`
+	} `json:"details"`
+}
+
+// Check implements [transport.Checker].
+func (d *identified) Check(jsontext.Value) error {
+	if d.Details.ID == "" {
+		return errors.New("its document has no details")
+	}
+	return nil
+}
+
+var (
+	opRegister = transport.NewOp[identified]("agent_instances.register", http.MethodPost, "/agent_instance/register")
+	opStart    = transport.NewOp[identified]("agent_instances.start", http.MethodPost, "/agent_instance/{id}/start")
+	opCreate   = transport.NewOp[identified](spanCreate, http.MethodPost, "/agent_spans")
+)
+
+// create makes one span through the stack under test.
+func (r *rig) create(ctx context.Context) error {
+	_, err := opCreate.Do(ctx, r.client, transport.Input{Body: map[string]any{"details": map[string]any{
+		"agent_instance_id": r.instance, "schema_name": "llm", "status": "active", "payload": map[string]any{},
+	}}})
+	return err
+}
+
+// checkInvariants checks what must hold after any single call, which ended in
+// err.
+func (r *rig) checkInvariants(t *testing.T, err error) {
+	t.Helper()
+	spans := len(r.fake.Spans())
+	switch {
+	case err == nil && spans != 1:
+		t.Errorf("the call succeeded, and left %d spans", spans)
+	case err != nil && spans > 1:
+		t.Errorf("the call failed, and left %d spans: %v", spans, err)
+	case err != nil && spans == 1 && !errs.MaybeApplied(err):
+		t.Errorf("MaybeApplied is false, but the span is there: %v", err)
+	}
+	keys := make(map[string]bool)
+	for _, x := range r.fake.Journal() {
+		if x.Operation != spanCreate {
+			continue
+		}
+		keys[x.Key] = true
+		if x.Key == "" || x.HeaderKey != x.BodyKey {
+			t.Errorf("%s carries the key %q in its header and %q in its body", x, x.HeaderKey, x.BodyKey)
+		}
+	}
+	failure, _ := errors.AsType[*errs.Error](err)
+	if failure != nil && len(keys) > 0 && (len(keys) != 1 || !keys[failure.Key]) {
+		t.Errorf("the requests carried the keys %v, the error holds %q", keys, failure.Key)
+	}
+	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), Token) {
+		t.Error("the error shows the token")
+	}
+	if open := r.base.open.Load(); open != 0 {
+		t.Errorf("%d bodies were not closed", open)
+	}
+	if n := r.base.read.Load(); n > transport.MaxAnswer+(1<<20) {
+		t.Errorf("%d bytes of the answer were read", n)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -157,26 +158,35 @@ func (a *Answer) decode() error {
 	}
 	value, err := a.call.op.decode(a.body)
 	if err != nil {
-		if server := errs.FromResponse(a.status, a.header, a.body); server != nil {
-			return server
-		}
-		return errs.NewContractError(a.status, problem(err), a.body, err)
+		return undecodable(a.status, a.header, a.body, err)
 	}
 	a.value = value
 	a.call.latest.Store(&reading{status: a.status, body: a.body, value: value})
 	return nil
 }
 
+// undecodable returns the error of a 2xx answer that decoding failed with err.
+func undecodable(status int, header http.Header, body []byte, err error) error {
+	if server := errs.FromResponse(status, header, body); server != nil {
+		return server
+	}
+	return errs.NewContractError(status, problem(err), body, err)
+}
+
 // recall takes over what was made of the same bytes before, in the same call,
 // where the Answer that held it is hidden behind a stranger's body. Verdicts are
 // not taken over: they depend on the header too.
 func (a *Answer) recall() {
-	if a.call == nil || a.readErr != nil {
+	if a.call == nil {
 		return
 	}
 	r := a.call.latest.Load()
-	if r != nil && r.status == a.status && bytes.Equal(r.body, a.body) {
-		a.value, a.reason = r.value, r.reason
+	if r == nil || r.status != a.status || !bytes.Equal(r.body, a.body) {
+		return
+	}
+	a.reason = r.reason
+	if a.readErr == nil {
+		a.value = r.value
 	}
 }
 
@@ -264,6 +274,8 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 		n, err := resp.Body.Read(body[len(body):min(int64(cap(body)), limit+1)])
 		body = body[:len(body)+n]
 		switch {
+		case err == io.EOF && len(body) == 0:
+			return nil, nil
 		case err == io.EOF:
 			return body, nil
 		case err != nil:
@@ -271,7 +283,7 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 		case int64(len(body)) > limit:
 			return body, errs.ErrTooLarge
 		case len(body) == cap(body):
-			body = append(body, 0)[:len(body)]
+			body = slices.Grow(body, cap(body)) // doubles: a large body is copied once, not often
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
@@ -37,6 +38,18 @@ func NewClient(baseURL string, rt http.RoundTripper) (*Client, error) {
 		}
 	}
 	return &Client{base: base, rt: rt}, nil
+}
+
+// With returns a client whose calls pass once through each of layers, the
+// outermost first, before they enter what c sends through. C itself stays as it
+// is. Layers that can't stand there, such as those that act once an attempt, are
+// refused as by [Stack.RoundTripper].
+func (c *Client) With(layers ...Layer) (*Client, error) {
+	rt, err := NewStack().PerCall(layers...).RoundTripper(c.rt)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{base: c.base, rt: rt}, nil
 }
 
 // CloseIdleConnections closes the connections that no call uses. The client
@@ -124,7 +137,7 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 	for name, values := range opts.header {
 		req.Header[name] = values
 	}
-	if opts.keySet {
+	if opts.keySet && !safeMethod(op.method) {
 		if err := ValidateKey(opts.key); err != nil {
 			return nil, err
 		}
@@ -149,11 +162,13 @@ func (c *Client) target(op *operation, in Input) (*url.URL, error) {
 }
 
 // encode returns v as JSON, the same bytes for the same value: maps are sorted,
-// so that a call that is repeated with its key has the body that it had.
+// so that a call that is repeated with its key has the body that it had. Text
+// that isn't UTF-8, such as one that was cut within a character, is mended and
+// no reason to lose a call.
 func encode(v any) ([]byte, error) {
-	var buffer bytes.Buffer
-	if err := json.MarshalWrite(&buffer, v, json.Deterministic(true)); err != nil {
-		return nil, &errs.ClientError{Field: "body", Problem: "can't be encoded as JSON: " + err.Error()}
+	buffer := bytes.NewBuffer(make([]byte, 0, 512)) // enough for most bodies
+	if err := json.MarshalWrite(buffer, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+		return nil, &errs.ClientError{Field: fieldOf(err), Problem: "can't be encoded as JSON: " + err.Error()}
 	}
 	return buffer.Bytes(), nil
 }

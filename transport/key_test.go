@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,6 +106,45 @@ func TestABodyThatCantBeReplayedKeepsItsBytes(t *testing.T) {
 	}
 	if req.Body != body || req.Header.Get(transport.KeyHeader) != generated {
 		t.Error("want the body as it was, and the key in the header")
+	}
+}
+
+// A layer that sends a request of its own with the call's context, and without
+// WithoutCall, must not spoil the call.
+func TestACallsKeyIsSetOnce(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	base := baseFunc(func(req *http.Request) (*http.Response, error) {
+		keys = append(keys, req.Header.Get(transport.KeyHeader))
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	careless := transport.NewLayerFunc("careless", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		nested, err := http.NewRequestWithContext(req.Context(), http.MethodPost, "http://localhost/token", strings.NewReader(`{}`))
+		if err != nil {
+			return nil, err
+		}
+		nested.Header.Set(transport.KeyHeader, "nested-01")
+		if err := transport.SetKey(nested, nil); err != nil {
+			return nil, err
+		}
+		if _, err := base(nested); err != nil {
+			return nil, err
+		}
+		return transport.Send(next, req)
+	})
+	rt, err := transport.NewStack(careless).RoundTripper(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := transport.NewClient("http://localhost", rt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var meta transport.Meta
+	_, err = client.Do(t.Context(), transport.Request{Method: http.MethodPost, Path: "/thing", Body: struct{}{}},
+		transport.WithIdempotencyKey("mine-0001"), transport.WithMeta(&meta))
+	if err != nil || meta.Key != "mine-0001" || !slices.Equal(keys, []string{"nested-01", "mine-0001"}) {
+		t.Errorf("the call has the key %q, the requests had %q; %v", meta.Key, keys, err)
 	}
 }
 

@@ -24,7 +24,8 @@ type Op[T any] struct{ operation }
 
 // Checker is a document's T that can tell whether the document is whole. Check
 // gets the document's bytes, which it may keep but not change; its error makes
-// the answer an [errs.ContractError].
+// the answer an [errs.ContractError]. As Check decides what must be there, a
+// member of an unexpected type is no error in itself: it is left zero.
 type Checker interface {
 	Check(document jsontext.Value) error
 }
@@ -115,6 +116,9 @@ func (o *Op[T]) Do(ctx context.Context, client *Client, in Input, options ...Opt
 // path fills the route's path values in. It returns the path as it is and as
 // it is escaped.
 func (o *operation) path(values []string) (plain, escaped string, err error) {
+	if len(values) == 0 && !strings.Contains(o.route, "{") {
+		return o.route, o.route, nil
+	}
 	var plainPath, escapedPath strings.Builder
 	rest, next := o.route, 0
 	for {
@@ -156,18 +160,42 @@ type document[T any] struct {
 // "error" is that error.
 func decodeDocument[T any](body []byte) (any, error) {
 	var d document[T]
-	if err := json.Unmarshal(body, &d, Lenient); err != nil {
+	var err error
+	checker, checked := any(&d.Body).(Checker)
+	if checked {
+		err = unmarshalLoosely(body, &d)
+	} else {
+		err = json.Unmarshal(body, &d, Lenient)
+	}
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if d.Status == "error" {
+	case d.Status == "error":
 		return nil, errSaysError
-	}
-	if c, ok := any(&d.Body).(Checker); ok {
-		if err := c.Check(body); err != nil {
+	case checked:
+		if err := checker.Check(body); err != nil {
 			return nil, err
 		}
 	}
 	return &d.Body, nil
+}
+
+// DecodeDocument decodes the document of a success as an [Op] of T does: for a
+// document that came in another way, such as in a bulk answer. It returns the
+// error that a document stands for which says "error", and an
+// [errs.ContractError] for one that isn't a T's.
+func DecodeDocument[T any](document jsontext.Value) (*T, error) {
+	value, err := decodeDocument[T](document)
+	if err != nil {
+		return nil, undecodable(http.StatusOK, nil, document, err)
+	}
+	return value.(*T), nil
+}
+
+// DocumentUnmarshaler is a model that can be had from the whole document of an
+// answer, envelope included.
+type DocumentUnmarshaler interface {
+	UnmarshalDocument(document jsontext.Value) error
 }
 
 // Lenient is how answers are decoded: duplicate names and invalid UTF-8 are no

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -31,21 +32,43 @@ func (r Raw) Value() jsontext.Value {
 	if r.part == nil {
 		return nil
 	}
-	value := r.part.document
-	for token := range r.part.pointer.Tokens() {
-		if value = child(value, token); value == nil {
-			return nil
-		}
+	start, end, ok := locate(r.part.document, r.part.pointer)
+	if !ok {
+		return nil
 	}
-	return value
+	return slices.Clip(r.part.document[start:end])
 }
 
-// child returns the member or element of v that a pointer's token names.
-func child(v jsontext.Value, token string) jsontext.Value {
+// Document returns the whole document that the part stands in, nil if there is
+// none. It is the answer's own bytes and must not be changed.
+func (r Raw) Document() jsontext.Value {
+	if r.part == nil {
+		return nil
+	}
+	return r.part.document
+}
+
+// locate returns where in document the value begins and ends that pointer leads
+// to.
+func locate(document jsontext.Value, pointer jsontext.Pointer) (start, end int, ok bool) {
+	end = len(document)
+	for token := range pointer.Tokens() {
+		from, to, ok := child(document[start:end], token)
+		if !ok {
+			return 0, 0, false
+		}
+		start, end = start+from, start+to
+	}
+	return start, end, true
+}
+
+// child returns where in v the member or element begins and ends that a
+// pointer's token names.
+func child(v jsontext.Value, token string) (start, end int, ok bool) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(v), Lenient)
 	opening, err := dec.ReadToken()
 	if err != nil {
-		return nil
+		return 0, 0, false
 	}
 	isArray := opening.Kind() == '['
 	for i := 0; dec.PeekKind() != ']' && dec.PeekKind() != '}'; i++ {
@@ -53,18 +76,18 @@ func child(v jsontext.Value, token string) jsontext.Value {
 		if !isArray {
 			member, err := dec.ReadToken()
 			if err != nil {
-				return nil
+				return 0, 0, false
 			}
 			name = member.String()
 		}
 		value, err := dec.ReadValue()
 		if err != nil {
-			return nil
+			return 0, 0, false
 		}
 		if name == token {
 			end := int(dec.InputOffset())
-			return v[end-len(value) : end]
+			return end - len(value), end, true
 		}
 	}
-	return nil
+	return 0, 0, false
 }

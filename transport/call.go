@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"io"
+	"net/http/httptrace"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,8 +28,14 @@ type Call struct {
 	sends     atomic.Int32 // requests that went to the base
 	unsettled atomic.Int32 // those that the server may have carried out
 
-	mu       sync.Mutex
-	attempts []errs.Attempt
+	traced  atomic.Bool  // written and reused are kept
+	written atomic.Int32 // requests that the base wrote to a connection
+	counted atomic.Int32 // those of them that attempts tell of
+	reused  atomic.Bool  // the last of them went over a used connection
+
+	mu        sync.Mutex
+	attempts  []errs.Attempt
+	listeners []func(Event)
 }
 
 type callKey struct{}
@@ -126,14 +133,40 @@ func (c *Call) Attempts() []errs.Attempt {
 	return slices.Clone(c.attempts)
 }
 
-// Record adds an attempt that has ended. It is for layers that repeat.
-func (c *Call) Record(a errs.Attempt) {
+// Record adds an attempt that has ended, and tells who listens of it: an
+// [AttemptEnded]. It is for layers that repeat. It returns the attempt with
+// Sends and Reused filled in.
+func (c *Call) Record(a errs.Attempt) errs.Attempt {
 	if c == nil {
-		return
+		return a
 	}
+	a = c.count(a)
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.attempts = append(c.attempts, a)
+	c.mu.Unlock()
+	c.traced.Store(true) // a call in trouble is looked at more closely
+	c.Notify(Event{Kind: AttemptEnded, Attempt: a, Duration: a.Duration, Err: a.Err})
+	return a
+}
+
+// count fills in what was sent since the last attempt.
+func (c *Call) count(a errs.Attempt) errs.Attempt {
+	written := c.written.Load()
+	a.Sends = int(written - c.counted.Swap(written))
+	a.Reused = a.Sends > 0 && c.reused.Load()
+	return a
+}
+
+// trace returns ctx such that the base tells what it writes, if somebody wants
+// to know it.
+func (c *Call) trace(ctx context.Context) (traced context.Context, ok bool) {
+	if c == nil || !c.traced.Load() {
+		return ctx, false
+	}
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:      func(conn httptrace.GotConnInfo) { c.reused.Store(conn.Reused) },
+		WroteHeaders: func() { c.written.Add(1) },
+	}), true
 }
 
 // sending notes that a request goes to the base.

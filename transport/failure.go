@@ -26,7 +26,7 @@ func (c *Call) failed(ctx context.Context, status int, err error) error {
 		Err:          err,
 	}
 	if len(failure.Attempts) == 0 && c.sends.Load() > 0 {
-		failure.Attempts = []errs.Attempt{{Number: 1, Status: status, Err: err, Duration: failure.Elapsed}}
+		failure.Attempts = []errs.Attempt{c.count(errs.Attempt{Number: 1, Status: status, Err: err, Duration: failure.Elapsed})}
 	}
 	return failure
 }

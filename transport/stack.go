@@ -142,7 +142,10 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 	if err := s.check(base); err != nil {
 		return nil, err
 	}
-	b := &built{base: base, next: &wire{base: base}}
+	b := &built{base: base, next: base}
+	if _, ok := base.(*built); !ok { // a stack on a stack has its wire already
+		b.next = &wire{base: base}
+	}
 	if inner, ok := base.(*built); ok {
 		b.next = inner // has a wire of its own: sends are counted once
 	}

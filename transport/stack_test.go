@@ -287,6 +287,31 @@ func TestABuiltStackUnwrapsAndForwards(t *testing.T) {
 	}
 }
 
+// What a layer of the inner stack refuses is no failure of the network.
+func TestAStackOnAStackLeavesErrorsAsTheyAre(t *testing.T) {
+	t.Parallel()
+	refusal := errors.New("policy says no")
+	refuses := transport.NewLayerFunc("policy", transport.Anywhere, func(req *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		return nil, refusal
+	})
+	inner, err := transport.NewStack(refuses).RoundTripper(answering)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer, err := transport.NewStack().RoundTripper(inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := transport.NewClient("http://localhost", outer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Do(t.Context(), transport.Request{Method: http.MethodPost, Path: "/x"})
+	if !errors.Is(err, refusal) || errors.Is(err, errs.ErrNetwork) || errs.MaybeApplied(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // wrapped unwraps in otelhttp's manner.
 type wrapped struct{ http.RoundTripper }
 

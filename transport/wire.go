@@ -17,6 +17,9 @@ type wire struct {
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	call := CallFrom(req.Context())
 	call.sending()
+	if ctx, ok := call.trace(req.Context()); ok {
+		req = req.WithContext(ctx)
+	}
 	resp, err := w.base.RoundTrip(req)
 	if err == nil && resp == nil {
 		err = errors.New("the base round tripper returned neither a response nor an error")

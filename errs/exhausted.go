@@ -17,6 +17,7 @@ const (
 	ReasonAttempts   Reason = "every attempt failed"                          // MaxRetries used up
 	ReasonDeadline   Reason = "the next wait would outlast the deadline"      // the wait was not begun
 	ReasonRetryAfter Reason = "the server asks for a longer wait than is set" // Retry-After above MaxRetryDelay
+	ReasonBudget     Reason = "the retry budget is used up"                   // the wait was not begun
 )
 
 // RetryExhaustedError means that the call could be repeated, and that the

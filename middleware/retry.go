@@ -27,7 +27,7 @@ import (
 // The wait grows exponentially with a jitter of 25 % either way. A Retry-After
 // replaces it and is never undercut; its jitter only adds. A wait that would
 // outlast the context's deadline is not begun, nor one for a Retry-After above
-// MaxRetryDelay.
+// MaxRetryDelay, nor one that a [RetryBudget] has no permit for.
 //
 // When it gives up, the layer returns the last response, readable, marked by
 // [transport.Conclude]; or, if the last attempt had none, an
@@ -36,12 +36,17 @@ import (
 // [errs.CanceledError] with the last failure inside.
 //
 // Position: anywhere; it repeats.
-func Retry(policy transport.RetryPolicy) transport.Layer {
-	if err := policy.Validate(); err != nil {
+func Retry(policy transport.RetryPolicy, options ...RetryOption) transport.Layer {
+	r := retry{policy: policy}
+	err := policy.Validate()
+	for _, set := range options {
+		err = errors.Join(err, set(&r))
+	}
+	if err != nil {
 		return transport.RefusedLayer("retry", transport.Anywhere, err).Retrying()
 	}
-	policy.RetryOnStatusCodes = slices.Clone(policy.RetryOnStatusCodes)
-	engine := failsafe.With(retrypolicy.NewBuilder[*outcome]().
+	r.policy.RetryOnStatusCodes = slices.Clone(policy.RetryOnStatusCodes)
+	r.engine = failsafe.With(retrypolicy.NewBuilder[*outcome]().
 		HandleIf(func(o *outcome, _ error) bool { return o.again }).
 		WithDelayFunc(func(e failsafe.ExecutionAttempt[*outcome]) time.Duration { return e.LastResult().wait }).
 		OnRetryScheduled(func(e failsafe.ExecutionScheduledEvent[*outcome]) { discard(e.LastResult().resp) }).
@@ -49,17 +54,29 @@ func Retry(policy transport.RetryPolicy) transport.Layer {
 		ReturnLastFailure().
 		Build())
 	return transport.NewLayer("retry", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
-		return &retry{next: next, policy: policy, engine: engine}
-	}).Retrying().Describe(fmt.Sprintf("%d retries, %s to %s", policy.MaxRetries, policy.InitialRetryDelay, policy.MaxRetryDelay))
+		on := r
+		on.next = next
+		return &on
+	}).Retrying().Describe(r.describe())
 }
 
 type retry struct {
 	next   http.RoundTripper
 	policy transport.RetryPolicy
 	engine failsafe.Executor[*outcome]
+	budget countedBudget // nil for none
 }
 
 var _ http.RoundTripper = (*retry)(nil)
+
+// describe is what a stack's picture shows of the layer.
+func (r *retry) describe() string {
+	text := fmt.Sprintf("%d retries, %s to %s", r.policy.MaxRetries, r.policy.InitialRetryDelay, r.policy.MaxRetryDelay)
+	if r.budget != nil {
+		text += ", budgeted"
+	}
+	return text
+}
 
 func (r *retry) Unwrap() http.RoundTripper { return r.next }
 
@@ -67,7 +84,8 @@ func (r *retry) CloseIdleConnections() { transport.CloseIdleConnections(r.next) 
 
 // RoundTrip never changes req: each attempt sends a clone.
 func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
-	run := &retryRun{retry: r, req: req, call: transport.CallFrom(req.Context())}
+	run := &retryRun{retry: r, req: req, call: transport.CallFrom(req.Context()), spending: spend(req.Context(), r.budget)}
+	defer run.spending.end()
 	last := run.attempt(1)
 	if !last.again {
 		return last.resp, last.err
@@ -103,6 +121,7 @@ type retryRun struct {
 	*retry
 	req      *http.Request
 	call     *transport.Call
+	spending *spending
 	attempts []errs.Attempt
 }
 
@@ -111,33 +130,32 @@ func (r *retryRun) attempt(number int) *outcome {
 	began := time.Now()
 	resp, err := r.send(number)
 	duration := time.Since(began)
+	r.spending.attempted()
 
-	o := &outcome{resp: resp, err: err, failure: err}
+	o := &outcome{resp: resp, err: err, failure: verdict(r.req, resp, err)}
 	a := errs.Attempt{Number: number, Duration: duration}
 	if resp != nil {
 		a.Status = resp.StatusCode
-		o.failure = transport.Read(r.req, resp).Err()
 	}
 	var reason errs.Reason
 	if o.failure != nil {
-		o.failure = errs.FromLayer(o.failure)
 		a.Reason, reason = r.judge(o, number)
 	}
 	a.Err, a.Wait = o.failure, o.wait
-	r.attempts = append(r.attempts, a)
-	r.call.Record(a)
+	r.attempts = append(r.attempts, r.call.Record(a))
+	if o.again {
+		r.call.Notify(transport.Event{Kind: transport.WaitBegan, Layer: "retry", Duration: o.wait})
+	}
 	r.conclude(o, reason)
 	return o
 }
 
 func (r *retryRun) send(number int) (*http.Response, error) {
 	req := r.req.Clone(r.req.Context())
-	if number > 1 && r.req.GetBody != nil {
-		body, err := r.req.GetBody()
-		if err != nil {
-			return nil, &errs.ClientError{Field: "GetBody", Problem: "failed: " + err.Error()}
+	if number > 1 {
+		if err := rewind(req); err != nil {
+			return nil, err
 		}
-		req.Body = body
 	}
 	return transport.Send(r.next, req)
 }
@@ -146,7 +164,7 @@ func (r *retryRun) send(number int) (*http.Response, error) {
 // or why not. Reason is set if the attempt is the last of a call that could be
 // repeated.
 func (r *retryRun) judge(o *outcome, number int) (text string, reason errs.Reason) {
-	if r.req.Context().Err() != nil && (o.err != nil || errors.Is(o.failure, errs.ErrNetwork)) {
+	if abandoned(r.req.Context(), o.err, o.failure) {
 		return "the caller canceled", ""
 	}
 	if !r.worth(o) {
@@ -155,7 +173,7 @@ func (r *retryRun) judge(o *outcome, number int) (text string, reason errs.Reaso
 	if !r.safe(o) {
 		return "not repeated: the server may have acted on it, and it has no idempotency key", ""
 	}
-	if r.req.Body != nil && r.req.Body != http.NoBody && r.req.GetBody == nil {
+	if !rewindable(r.req) {
 		return "not repeated: its body can't be sent again without GetBody", ""
 	}
 	if r.policy.MaxRetries == 0 {
@@ -170,6 +188,9 @@ func (r *retryRun) judge(o *outcome, number int) (text string, reason errs.Reaso
 	}
 	if deadline, ok := r.req.Context().Deadline(); ok && time.Until(deadline) <= wait {
 		return string(errs.ReasonDeadline), errs.ReasonDeadline
+	}
+	if !r.spending.retry() {
+		return string(errs.ReasonBudget), errs.ReasonBudget
 	}
 	o.again, o.wait = true, wait
 	return "retried", ""
@@ -188,11 +209,7 @@ func (r *retryRun) worth(o *outcome) bool {
 
 // safe reports whether another attempt can do no harm.
 func (r *retryRun) safe(o *outcome) bool {
-	switch r.req.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, "":
-		return true
-	}
-	if r.call.Replayable() || r.req.Header.Get(transport.KeyHeader) != "" {
+	if replayable(r.req) {
 		return true
 	}
 	if o.resp != nil {
@@ -206,7 +223,7 @@ func (r *retryRun) conclude(o *outcome, reason errs.Reason) {
 	ctx := r.req.Context()
 	switch {
 	case o.failure == nil || o.again:
-	case ctx.Err() != nil && (o.err != nil || errors.Is(o.failure, errs.ErrNetwork)):
+	case abandoned(ctx, o.err, o.failure):
 		discard(o.resp)
 		o.resp, o.err = nil, errs.NewCanceledError(ctx, r.earlier())
 	case reason == "":

@@ -1,0 +1,127 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/budget"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// One breaker for all that talks to the API: the layer's attempts count, and
+// other code asks it and sees it open.
+func ExampleBreaker() {
+	fake := prefactortest.New()
+	fake.Inject(prefactortest.On("*").Reply(503).Times(2))
+
+	policy := circuitbreaker.NewBuilder[any]().WithFailureThreshold(2).WithDelay(time.Minute).Build()
+	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg.MaxRetries = 0
+	stack := middleware.Default(cfg).PerAttempt(middleware.Breaker(policy))
+
+	client := exampleClient(stack, fake)
+	for range 3 {
+		err := read(context.Background(), client)
+		fmt.Println("refused:", errors.Is(err, circuitbreaker.ErrOpen), "breaker:", policy.State())
+	}
+	// Output:
+	// refused: false breaker: closed
+	// refused: false breaker: open
+	// refused: true breaker: open
+}
+
+// At most 50 attempts a second; one waits for its turn for up to two seconds.
+func ExampleRateLimit() {
+	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	limit := middleware.RateLimit(middleware.NewRateLimiter(50), 2*time.Second)
+	fmt.Print(transport.NewStack(middleware.Retry(cfg.RetryPolicy), limit))
+	// Output:
+	// ── once a call ─────────────────────────────────
+	// ── retry (3 retries, 1s to 1m0s) ───────────────
+	// ── once an attempt ─────────────────────────────
+	//    ratelimit      waits 2s at most; limits attempts inside retry, calls outside
+	//    base
+}
+
+// At most 20 attempts at a time. What finds no place within a second wasn't
+// sent, and can be dealt with in another way.
+func ExampleBulkhead() {
+	fake := prefactortest.New()
+	policy := middleware.NewBulkhead(20)
+	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	stack := middleware.Default(cfg).PerAttempt(middleware.Bulkhead(policy, time.Second))
+
+	err := read(context.Background(), exampleClient(stack, fake))
+	if refusal, ok := errors.AsType[*errs.RejectedError](err); ok {
+		fmt.Println(refusal.Layer, "is full")
+	}
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// An attempt that takes longer than 50 milliseconds is raced by another with
+// the same key.
+func ExampleHedge() {
+	fake := prefactortest.New()
+	fake.Inject(prefactortest.On("agents.create").Hang())
+	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	stack := middleware.Default(cfg).PerAttempt(middleware.Hedge(middleware.NewHedge(50 * time.Millisecond)))
+
+	err := write(context.Background(), exampleClient(stack, fake))
+	journal := fake.Journal()
+	fmt.Println(err, len(journal), journal[0].Key == journal[1].Key)
+	// Output: <nil> 2 true
+}
+
+// No more than a fifth of the requests in progress are retries.
+func ExampleRetryBudget() {
+	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	shared := budget.New()
+	stack := middleware.Default(cfg).
+		Replace("retry", middleware.Retry(cfg.RetryPolicy, middleware.RetryBudget(shared)))
+	fmt.Print(stack)
+	// Output:
+	// ── once a call ─────────────────────────────────
+	//    identify       prefactor-go@0.1.0
+	//    idempotency
+	// ── retry (3 retries, 1s to 1m0s, budgeted) ─────
+	// ── once an attempt ─────────────────────────────
+	//    timeout        30s
+	//    classify
+	//    envelope       up to 32 MiB
+	//    auth           for https://prefactor.test
+	//    base
+}
+
+// The limiter follows what the server takes: it starts with 20 requests at a
+// time.
+func ExampleAdaptive() {
+	fake := prefactortest.New()
+	policy := middleware.NewAdaptiveLimiter()
+	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	stack := middleware.Default(cfg).PerAttempt(middleware.Adaptive(policy, time.Second))
+
+	err := read(context.Background(), exampleClient(stack, fake))
+	fmt.Println(err, policy.Limit(), policy.Inflight())
+	// Output: <nil> 20 0
+}
+
+// exampleClient is a client over a stack on a fake server.
+func exampleClient(stack transport.Stack, fake *prefactortest.Fake) *transport.Client {
+	rt, err := stack.RoundTripper(fake.RoundTripper())
+	if err != nil {
+		panic(err)
+	}
+	client, err := transport.NewClient("https://prefactor.test", rt)
+	if err != nil {
+		panic(err)
+	}
+	return client
+}

@@ -1,0 +1,95 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/ratelimiter"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// NewRateLimiter returns a rate limiter for [RateLimit] that spreads requests
+// evenly, so that the limit holds in any second: with 50 a second, one every 20
+// milliseconds. It panics unless perSecond is 1 to 1,000,000,000.
+func NewRateLimiter(perSecond uint) ratelimiter.RateLimiter[any] {
+	if perSecond < 1 || perSecond > uint(time.Second) {
+		panic(&errs.ClientError{Field: "perSecond", Problem: "must be 1 to 1000000000"})
+	}
+	return ratelimiter.NewSmooth[any](perSecond, time.Second)
+}
+
+// RateLimit returns the layer "ratelimit", which takes a permit of the rate
+// limiter policy for each request, and waits for it up to wait; 0 refuses at
+// once. The policy is yours, of any result type, and may be shared with other
+// code, which draws on the same permits; [NewRateLimiter] makes one. Its own
+// WithMaxWaitTime and listeners are for failsafe's executors and don't act here.
+//
+// A wait that would be longer, or outlast the context's deadline, isn't begun:
+// that is an [errs.RejectedError] that matches [ratelimiter.ErrExceeded], which
+// retry doesn't repeat. When the context ends in the wait, the error is an
+// [errs.CanceledError], and the permit is spent.
+//
+// Position: anywhere. Inside retry, the usual place (PerAttempt), each attempt
+// takes a permit, so that the limit holds on what the server sees, and the wait
+// isn't part of the attempt's timeout. Outside retry each call takes one, and its
+// retries come on top.
+//
+// A success that doesn't wait costs no allocation more than without the layer.
+func RateLimit[R any](policy ratelimiter.RateLimiter[R], wait time.Duration) transport.Layer {
+	if policy == nil {
+		return noPolicy("ratelimit", "give a ratelimiter.RateLimiter, such as NewRateLimiter(50)")
+	}
+	if wait < 0 {
+		return negativeWait("ratelimit")
+	}
+	l := &rateLimit[R]{policy: policy, wait: wait}
+	return transport.NewLayerFunc("ratelimit", transport.Anywhere, l.send).
+		Describe(waiting(wait) + "; limits attempts inside retry, calls outside")
+}
+
+type rateLimit[R any] struct {
+	policy ratelimiter.RateLimiter[R]
+	wait   time.Duration
+}
+
+func (l *rateLimit[R]) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	ctx := req.Context()
+	if ctx.Err() != nil {
+		return endWait(req)
+	}
+	longest := l.wait
+	if deadline, ok := ctx.Deadline(); ok {
+		longest = min(longest, max(time.Until(deadline)-1, 0))
+	}
+	wait := l.policy.TryReservePermit(longest)
+	if wait < 0 {
+		return refuse(req, "ratelimit", fmt.Errorf("%w: no permit comes within %s; send less, or allow a longer wait",
+			ratelimiter.ErrExceeded, longest.Round(time.Millisecond)))
+	}
+	if wait > 0 {
+		transport.CallFrom(ctx).Notify(transport.Event{Kind: transport.WaitBegan, Layer: "ratelimit", Duration: wait})
+	}
+	if !sleep(ctx, wait) {
+		return endWait(req)
+	}
+	return transport.Send(next, req)
+}
+
+// sleep waits for d, and reports whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d == 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

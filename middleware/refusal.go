@@ -1,0 +1,53 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// refuse ends a request that a layer doesn't let pass.
+func refuse(req *http.Request, layer string, cause error) (*http.Response, error) {
+	return unsent(req, &errs.RejectedError{Layer: layer, Cause: cause})
+}
+
+// endWait ends a request whose context ended while it waited for its turn.
+func endWait(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	if late, ok := context.Cause(ctx).(expired); ok {
+		return unsent(req, &errs.NetworkError{Cause: late})
+	}
+	return unsent(req, errs.NewCanceledError(ctx, nil))
+}
+
+// unsent ends a request that goes no further.
+func unsent(req *http.Request, err error) (*http.Response, error) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+	return nil, err
+}
+
+// noPolicy stands for a layer that was given no policy.
+func noPolicy(layer, remedy string) transport.Layer {
+	return transport.RefusedLayer(layer, transport.Anywhere, &errs.ClientError{Field: layer + " policy", Problem: "is nil: " + remedy})
+}
+
+// negativeWait stands for a layer that was given a negative wait. (failsafe
+// would take some of them for "as long as it takes".)
+func negativeWait(layer string) transport.Layer {
+	return transport.RefusedLayer(layer, transport.Anywhere,
+		&errs.ClientError{Field: layer + " wait", Problem: "must be 0, which refuses at once, or more"})
+}
+
+// waiting says for a layer's description how long it waits.
+func waiting(wait time.Duration) string {
+	if wait == 0 {
+		return "no wait"
+	}
+	return fmt.Sprintf("waits %s at most", wait)
+}

@@ -7,14 +7,16 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// TokenSource gives the token for a request. It must be safe for concurrent
-// use, and honour ctx, which carries no [transport.Call]. A [transport.Secret]
-// is a source of itself.
+// TokenSource gives the token for a request: it is asked once an attempt. It
+// must be safe for concurrent use, and honour ctx, which carries no
+// [transport.Call]. A [transport.Secret] is a source of itself; [TokenFunc],
+// [TokenFromFile], [TokenFromEnv] and [RefreshingToken] make others.
 type TokenSource interface {
 	Token(ctx context.Context) (transport.Secret, error)
 }
@@ -33,8 +35,23 @@ func AllowPlainHTTP() AuthOption { return func(a *auth) { a.plainHTTP = true } }
 // loopback address, unless [AllowPlainHTTP] is given. An Authorization header
 // that the request has already stays.
 //
-// A source that fails is an [errs.AuthError] with the failure inside; nothing is
-// sent then.
+// What decides is the request as it is when it gets here: from a layer outside
+// of auth that sends it to another host the token is withheld, and the request
+// goes out without one. A layer inside of auth has the token, and what it does
+// with the request is its own affair. Under a plain http.Client that follows
+// redirects each hop is decided anew.
+//
+// If the source is a [Refresher], a request that is answered 401 is sent once
+// more with another token, in the same attempt and with the same idempotency
+// key; that needs GetBody if it has a body. The second answer stands, and so
+// does the 401 if there is no other token, or none with this kind of source.
+//
+// A source that fails is an [errs.AuthError] with the failure inside, which
+// retry doesn't repeat. Nothing is sent then, or nothing after the 401.
+//
+// The token is in a copy of the request that goes inside: no layer outside finds
+// it, in the response's Request either. The layer adds 6 allocations to an
+// attempt, and two more with a Refresher.
 //
 // Position: once an attempt, so that each has a fresh token; inside all layers
 // that must not see it.
@@ -79,13 +96,69 @@ func (a *auth) send(req *http.Request, next http.RoundTripper) (*http.Response, 
 	}
 	token, err := a.token(req.Context())
 	if err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close()
-		}
-		return nil, &errs.AuthError{APIError: &errs.APIError{}, Cause: err}
+		return unsent(req, &errs.AuthError{APIError: &errs.APIError{}, Cause: err})
 	}
-	req.Header["Authorization"] = []string{"Bearer " + token.Reveal()}
-	return transport.Send(next, req)
+	if source, ok := a.source.(Refresher); ok && rewindable(req) {
+		return a.sendTwice(req, next, source, token)
+	}
+	return sendWith(token, req, next)
+}
+
+// sendTwice sends req with token and, if that is refused, once more with another
+// one.
+func (a *auth) sendTwice(req *http.Request, next http.RoundTripper, source Refresher, token transport.Secret) (*http.Response, error) {
+	target := *req.URL // a layer inside may lead the request elsewhere
+	resp, err := sendWith(token, req, next)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	refusal := transport.Read(req, resp).Err() // frees the connection for the token's sake
+	fresh, err := refresh(req.Context(), source, token)
+	if err != nil {
+		discard(resp)
+		return nil, refreshError(refusal, err)
+	}
+	if sameToken(fresh, token) || rewind(req) != nil {
+		return resp, nil
+	}
+	discard(resp)
+	req.URL = &target
+	return sendWith(fresh, req, next)
+}
+
+// refresh asks source for a token in place of the stale one, and tells the call.
+func refresh(ctx context.Context, source Refresher, stale transport.Secret) (transport.Secret, error) {
+	began := time.Now()
+	fresh, err := source.Refresh(transport.WithoutCall(ctx), stale)
+	if err == nil {
+		err = transport.ValidateToken(fresh)
+	}
+	transport.CallFrom(ctx).Notify(transport.Event{
+		Kind: transport.TokenRefreshed, Layer: "auth", Duration: time.Since(began), Err: err,
+	})
+	return fresh, err
+}
+
+// refreshError is the failure of a refresh after the server's refusal.
+func refreshError(refusal, cause error) error {
+	failure := &errs.AuthError{APIError: &errs.APIError{Status: http.StatusUnauthorized}, Cause: cause}
+	if server, ok := errors.AsType[*errs.APIError](refusal); ok {
+		failure.APIError = server
+	}
+	return failure
+}
+
+// sendWith sends a copy of req with a token. Req itself, without it, is what the
+// layers outside find in the response.
+func sendWith(token transport.Secret, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	sent := req.WithContext(req.Context())
+	sent.Header = req.Header.Clone()
+	sent.Header["Authorization"] = []string{"Bearer " + token.Reveal()}
+	resp, err := transport.Send(next, sent)
+	if resp != nil {
+		resp.Request = req
+	}
+	return resp, err
 }
 
 func (a *auth) token(ctx context.Context) (transport.Secret, error) {

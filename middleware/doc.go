@@ -12,6 +12,22 @@
 //	auth           the token, for the API's origin only
 //	base
 //
+// More layers to put in where you need them:
+//
+//	Breaker        refuses while the server is down           once an attempt, as a rule
+//	RateLimit      so many requests a second                  once an attempt, as a rule
+//	Bulkhead       so many requests at a time                 once an attempt, as a rule
+//	Adaptive       as many at a time as the server takes      once an attempt, as a rule
+//	Hedge          a second request when the first is slow    outside or inside retry
+//	Log            one record a call, by log/slog             once a call
+//	Observe        events for metrics and traces              once a call
+//	OnControl      the server's word that a run should end    once a call
+//
+// The first five take a policy of failsafe-go, yours or that of a constructor
+// here; [RetryBudget] bounds how much retry adds to the traffic. Auth takes its
+// token from a [TokenSource]: a [transport.Secret], a function, a file, the
+// environment, or one that is refreshed when the API refuses it.
+//
 // Each layer can be used alone, in a [transport.Stack] of your own making, and
 // states its position in its comment. Your own layers go where [transport.Stack]
 // puts them:

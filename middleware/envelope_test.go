@@ -1,0 +1,107 @@
+package middleware_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+func TestEnvelopeBoundsAnAnswer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		limit int64
+		fits  bool
+	}{
+		{"beyond the bound", 100, false},
+		{"within the bound", 1 << 20, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			onSite(t, func(t *testing.T, s *site) {
+				client := s.client(func(s transport.Stack) transport.Stack { return s.Replace("envelope", middleware.Envelope(tt.limit)) })
+				err := read(t.Context(), client)
+				if tt.fits != (err == nil) || !tt.fits && (!errors.Is(err, errs.ErrTooLarge) || !errors.Is(err, errs.ErrContract)) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+// The memory is counted for the whole process: not parallel.
+func TestALargeAnswerTakesLittleMemory(t *testing.T) {
+	server := prefactortest.NewServer(t)
+	server.Inject(prefactortest.On(reads).Oversized(200 << 20))
+	cfg := transport.NewConfig(server.URL, prefactortest.Token)
+	base := transport.NewBase(cfg)
+	defer base.CloseIdleConnections()
+	client := newClient(t, middleware.Default(cfg).Replace("envelope", middleware.Envelope(1<<20)), server.URL, base)
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := read(t.Context(), client)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, errs.ErrTooLarge) {
+		t.Errorf("got %v", err)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 16<<20 {
+		t.Errorf("an answer of 200 MB, bounded to 1 MiB, allocated %d MiB, the server's part included", allocated>>20)
+	}
+}
+
+func TestEnvelopeLetsOtherBodiesStream(t *testing.T) {
+	t.Parallel()
+	reader, writer := io.Pipe()
+	rt := build(t, transport.NewStack(middleware.Classify(), middleware.Envelope(1<<20)), baseFunc(func(*http.Request) (*http.Response, error) {
+		return answerWith(http.StatusOK, "text/event-stream", reader), nil
+	}))
+	resp, err := rt.RoundTrip(newRequest(t, t.Context())) // returns before anything is written
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	go func() {
+		_, _ = io.WriteString(writer, "data: 1")
+		_ = writer.Close()
+	}()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "data: 1" {
+		t.Errorf("got %q, %v", body, err)
+	}
+}
+
+func TestEnvelopeAndClassifyWorkAlone(t *testing.T) {
+	t.Parallel()
+	const refusal = `{"status":"error","code":"not_found","message":"No such span"}`
+	for name, layer := range map[string]transport.Layer{"envelope": middleware.Envelope(1 << 20), "classify": middleware.Classify()} {
+		rt := build(t, transport.NewStack(layer), baseFunc(func(*http.Request) (*http.Response, error) {
+			return answerWith(http.StatusNotFound, "application/json", io.NopCloser(strings.NewReader(refusal))), nil
+		}))
+		req := newRequest(t, t.Context())
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if verdict := transport.Read(req, resp).Err(); !errors.Is(verdict, errs.ErrNotFound) {
+			t.Errorf("%s: the verdict is %v", name, verdict)
+		}
+		if body, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusNotFound || err != nil || string(body) != refusal {
+			t.Errorf("%s: the response became %d %q, %v", name, resp.StatusCode, body, err)
+		}
+	}
+}
+
+func TestEnvelopeRefusesABoundBelowOneByte(t *testing.T) {
+	t.Parallel()
+	if _, err := transport.NewStack(middleware.Envelope(0)).RoundTripper(http.DefaultTransport); !errors.Is(err, errs.ErrClient) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,135 @@
+package middleware
+
+import (
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// alwaysRedacted are parts of the names of members whose values are never
+// logged.
+var alwaysRedacted = []string{"token", "secret", "password", "authorization", "credential", "cookie", "api_key"}
+
+const (
+	redacted = "[redacted]"
+	cut      = "…"
+)
+
+// redactJSON returns a JSON document, of which it reads no more than it needs,
+// on one line: without the values of members whose name holds one of redact, and
+// cut to about limit bytes, well-formed all the same. What isn't JSON shows
+// nothing of itself.
+func redactJSON(document io.Reader, limit int, redact []string) string {
+	var out bytes.Buffer
+	r := redactor{
+		in:     jsontext.NewDecoder(document, transport.Lenient),
+		out:    jsontext.NewEncoder(&out, transport.Lenient),
+		limit:  int64(limit),
+		redact: redact,
+	}
+	if err := r.copy(); err != nil {
+		return "[not a JSON document]"
+	}
+	return strings.TrimSuffix(out.String(), "\n")
+}
+
+type redactor struct {
+	in     *jsontext.Decoder
+	out    *jsontext.Encoder
+	limit  int64
+	redact []string
+}
+
+// copy copies one document.
+func (r *redactor) copy() error {
+	for {
+		if r.out.OutputOffset() >= r.limit {
+			return r.close()
+		}
+		token, err := r.in.ReadToken()
+		if err != nil {
+			return err
+		}
+		if err := r.write(token); err != nil {
+			return err
+		}
+		if r.in.StackDepth() == 0 {
+			return nil
+		}
+	}
+}
+
+// write writes a token, and after the name of a member to redact its value.
+func (r *redactor) write(token jsontext.Token) error {
+	if token.Kind() != '"' {
+		return r.out.WriteToken(token)
+	}
+	text := token.String()
+	if !r.name() {
+		return r.out.WriteToken(jsontext.String(r.shorten(text)))
+	}
+	if err := r.out.WriteToken(jsontext.String(r.shorten(text))); err != nil || !r.secret(text) {
+		return err
+	}
+	if err := r.in.SkipValue(); err != nil {
+		return err
+	}
+	return r.out.WriteToken(jsontext.String(redacted))
+}
+
+// name reports whether the token read last is the name of a member.
+func (r *redactor) name() bool {
+	kind, length := r.in.StackIndex(r.in.StackDepth())
+	return kind == '{' && length%2 == 1
+}
+
+func (r *redactor) secret(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range r.redact {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// shorten cuts a text to what the limit leaves.
+func (r *redactor) shorten(text string) string {
+	left := max(r.limit-r.out.OutputOffset(), 0)
+	if int64(len(text)) <= left {
+		return text
+	}
+	return strings.ToValidUTF8(text[:left], "") + cut
+}
+
+// close ends a document that is cut off, with a mark where that was.
+func (r *redactor) close() error {
+	if err := r.mark(); err != nil {
+		return err
+	}
+	for r.out.StackDepth() > 0 {
+		end := jsontext.EndObject
+		if kind, _ := r.out.StackIndex(r.out.StackDepth()); kind == '[' {
+			end = jsontext.EndArray
+		}
+		if err := r.out.WriteToken(end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mark writes the mark as an element, as the value of a member, or as a member.
+func (r *redactor) mark() error {
+	kind, length := r.out.StackIndex(r.out.StackDepth())
+	if kind == '{' && length%2 == 0 {
+		if err := r.out.WriteToken(jsontext.String(cut)); err != nil {
+			return err
+		}
+	}
+	return r.out.WriteToken(jsontext.String(cut))
+}

@@ -1,0 +1,37 @@
+package middleware
+
+import (
+	"context"
+	"os"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// TokenFunc is a function as a [TokenSource]. It is called for each attempt, so
+// it keeps the token itself if that is dear to get; [RefreshingToken] does so
+// for it. A source in the manner of golang.org/x/oauth2 fits in:
+//
+//	middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
+//		token, err := source.Token()
+//		if err != nil {
+//			return transport.Secret{}, err
+//		}
+//		return transport.NewSecret(token.AccessToken), nil
+//	})
+type TokenFunc func(ctx context.Context) (transport.Secret, error)
+
+// Token calls f.
+func (f TokenFunc) Token(ctx context.Context) (transport.Secret, error) { return f(ctx) }
+
+// TokenFromEnv returns a source that reads the environment variable name for
+// each attempt. If it is unset or empty, the source fails with an
+// [errs.ClientError] that names it.
+func TokenFromEnv(name string) TokenSource {
+	return TokenFunc(func(context.Context) (transport.Secret, error) {
+		if token := os.Getenv(name); token != "" {
+			return transport.NewSecret(token), nil
+		}
+		return transport.Secret{}, &errs.ClientError{Field: name, Problem: "is not set: set it to an API token"}
+	})
+}

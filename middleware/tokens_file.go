@@ -1,0 +1,80 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// TokenFromFile returns a source that reads the token from a file, such as a
+// mounted secret that is rotated: white space around it doesn't count. The file
+// is looked at for each attempt, and read when it has changed, by its time,
+// size or identity; and when the API refuses the token that it held.
+//
+// While the file is missing, unreadable or empty, as in the middle of a
+// rotation, the token that was read last stays in use. Without one, and once the
+// API refuses it, the source fails with an error that names the file.
+func TokenFromFile(path string) TokenSource { return &fileToken{path: path} }
+
+type fileToken struct {
+	path string
+
+	mu    sync.Mutex
+	token transport.Secret // zero before the first reading
+	info  fs.FileInfo      // of the file that token was read from
+}
+
+var _ Refresher = (*fileToken)(nil)
+
+// Token returns the file's token.
+func (f *fileToken) Token(context.Context) (transport.Secret, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if info, err := os.Stat(f.path); err == nil && f.info != nil && unchanged(info, f.info) {
+		return f.token, nil
+	}
+	if err := f.read(); err != nil && f.token.IsZero() {
+		return transport.Secret{}, err
+	}
+	return f.token, nil
+}
+
+// Refresh reads the file again, whether or not it looks changed.
+func (f *fileToken) Refresh(_ context.Context, stale transport.Secret) (transport.Secret, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !sameToken(f.token, stale) {
+		return f.token, nil // another caller has read it meanwhile
+	}
+	if err := f.read(); err != nil {
+		return transport.Secret{}, err
+	}
+	return f.token, nil
+}
+
+// read reads the file. The caller holds mu.
+func (f *fileToken) read() error {
+	info, err := os.Stat(f.path) // first: what changes after it is seen next time
+	if err != nil {
+		return fmt.Errorf("token file: %w", err)
+	}
+	text, err := os.ReadFile(f.path)
+	if err != nil {
+		return fmt.Errorf("token file: %w", err)
+	}
+	token := transport.NewSecret(strings.TrimSpace(string(text)))
+	if token.IsZero() {
+		return fmt.Errorf("token file %s is empty", f.path)
+	}
+	f.token, f.info = token, info
+	return nil
+}
+
+func unchanged(a, b fs.FileInfo) bool {
+	return a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && os.SameFile(a, b)
+}

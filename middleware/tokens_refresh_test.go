@@ -1,0 +1,153 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// secretKey is the key of a value that a caller's context carries.
+type secretKey struct{}
+
+func TestAFetchKnowsNothingOfTheRequestThatNeededIt(t *testing.T) {
+	t.Parallel()
+	onSite(t, func(t *testing.T, s *site) {
+		var seen context.Context
+		var left time.Duration
+		source := middleware.RefreshingToken(func(ctx context.Context) (transport.Secret, error) {
+			seen = ctx
+			deadline, _ := ctx.Deadline()
+			left = time.Until(deadline)
+			return transport.NewSecret("test-token"), nil
+		})
+		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), secretKey{}, "caller's"), time.Second)
+		defer cancel()
+		if err := write(ctx, s.retrying(s.withSource(source))); err != nil {
+			t.Error(err)
+		}
+		if transport.CallFrom(seen) != nil || seen.Value(secretKey{}) != nil || left != 30*time.Second {
+			t.Errorf("call %v, value %v, %s left; want nothing of the caller, and 30s", transport.CallFrom(seen), seen.Value(secretKey{}), left)
+		}
+	})
+}
+
+func TestAFetchThatHangsEndsByItsOwnTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := middleware.RefreshingToken(func(ctx context.Context) (transport.Secret, error) {
+			<-ctx.Done()
+			return transport.Secret{}, ctx.Err()
+		})
+		began := time.Now()
+		_, err := source.Token(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "no token within 30s") || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want an error that isn't the caller's deadline", err)
+		}
+		if took := time.Since(began); took != 30*time.Second {
+			t.Errorf("after %s, want 30s", took)
+		}
+	})
+}
+
+func TestWhoWaitsForATokenWaitsAsLongAsItsOwnContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) {
+			time.Sleep(10 * time.Second)
+			return transport.NewSecret("token"), nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("%v after %s, want the deadline after 1s", err, time.Since(began))
+		}
+		if token, err := source.Token(t.Context()); err != nil || token.Reveal() != "token" || time.Since(began) != 10*time.Second {
+			t.Errorf("%v after %s, want the token of the same fetch after 10s", err, time.Since(began))
+		}
+	})
+}
+
+func TestAFetchThatFailsIsRememberedForAMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var fetches int
+		down := errors.New("down")
+		source := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) {
+			if fetches++; fetches == 1 {
+				return transport.Secret{}, down
+			}
+			return transport.NewSecret("token"), nil
+		})
+		for _, step := range []struct {
+			wait    time.Duration
+			err     error
+			fetches int
+		}{{0, down, 1}, {4 * time.Second, down, 1}, {time.Second, nil, 2}, {time.Hour, nil, 2}} {
+			time.Sleep(step.wait)
+			if _, err := source.Token(t.Context()); !errors.Is(err, step.err) || fetches != step.fetches {
+				t.Errorf("%s later: %v after %d fetches, want %v after %d", step.wait, err, fetches, step.err, step.fetches)
+			}
+		}
+	})
+}
+
+func TestAFetchThatGivesAnUnfitTokenOrNoneFails(t *testing.T) {
+	t.Parallel()
+	for name, fetch := range map[string]middleware.TokenFunc{
+		"an empty token":        func(context.Context) (transport.Secret, error) { return transport.Secret{}, nil },
+		"a token with a space":  func(context.Context) (transport.Secret, error) { return transport.NewSecret("canary token"), nil },
+		"a goroutine that ends": func(context.Context) (transport.Secret, error) { runtime.Goexit(); panic("unreachable") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			token, err := middleware.RefreshingToken(fetch).Token(t.Context())
+			if err == nil || strings.Contains(err.Error(), "canary") {
+				t.Errorf("%v %v, want an error without the token", token, err)
+			}
+		})
+	}
+}
+
+func TestASharedSourceIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var running, fetches atomic.Int32
+		source := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) {
+			if running.Add(1) > 1 {
+				t.Error("two fetches at once")
+			}
+			defer running.Add(-1)
+			time.Sleep(time.Second)
+			return transport.NewSecret("token-" + string('a'+rune(fetches.Add(1)))), nil
+		})
+		var all sync.WaitGroup
+		for range 64 {
+			all.Go(func() {
+				for range 10 {
+					token, err := source.Token(t.Context())
+					if err != nil {
+						t.Error(err)
+					}
+					if _, err := source.(middleware.Refresher).Refresh(t.Context(), token); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(7 * time.Second)
+				}
+			})
+		}
+		all.Wait()
+		if n := fetches.Load(); n < 2 || n > 11 {
+			t.Errorf("%d fetches, want one a round at most", n)
+		}
+	})
+}

@@ -1,0 +1,25 @@
+package middleware_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
+)
+
+func TestTokenFromEnvReadsTheVariableEachTime(t *testing.T) {
+	const name = "PREFACTOR_TEST_TOKEN"
+	source := middleware.TokenFromEnv(name)
+	for _, want := range []string{"one", "two"} {
+		t.Setenv(name, want)
+		if token, err := source.Token(t.Context()); err != nil || token.Reveal() != want {
+			t.Errorf("%q, %v; want %q", token.Reveal(), err, want)
+		}
+	}
+	t.Setenv(name, "")
+	_, err := source.Token(t.Context())
+	if fault, ok := errors.AsType[*errs.ClientError](err); !ok || fault.Field != name {
+		t.Errorf("%v, want a ClientError that names %s", err, name)
+	}
+}

@@ -6,11 +6,16 @@
 //
 // [Open] is for those who start from the default stack. Who has a transport
 // stack of their own makes a [transport.Client] on it and calls [New], or just
-// [instances.New] or [spans.New].
+// [instances.New], [spans.New] or [bulk.New]; so does who tunes the base
+// transport, or puts several tokens over one.
+//
+// Who comes from the Python or TypeScript client finds each of its names in
+// MIGRATING.md, beside this file.
 package resources
 
 import (
 	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/resources/bulk"
 	"github.com/prefactordev/prefactor-go/resources/instances"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
@@ -20,15 +25,24 @@ import (
 type API struct {
 	Instances *instances.Service
 	Spans     *spans.Service
-	Client    *transport.Client // for calls that have no method here
+	Bulk      *bulk.Service
+	Client    *transport.Client // for calls that have no method here: Client.Do
+
+	guards *guards
 }
 
-// New returns the operations, sent through client.
+// New returns the operations, sent through client and what stands around it for
+// [API.Guard]: it looks at each answer for the server's word that a run should
+// end.
 func New(client *transport.Client) *API {
+	guards := new(guards)
+	client = guards.listen(client)
 	return &API{
 		Instances: instances.New(client),
 		Spans:     spans.New(client),
+		Bulk:      bulk.New(client),
 		Client:    client,
+		guards:    guards,
 	}
 }
 

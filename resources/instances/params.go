@@ -4,26 +4,34 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// RegisterParams describes a new instance.
+// RegisterParams describes a new instance. All fields may be left out with a
+// token of deployment scope, which knows its agent and environment; a token of
+// account scope needs AgentID and, as a rule, EnvironmentID.
 type RegisterParams struct {
-	AgentID            string              `json:"agent_id,omitzero"`       // not needed with a token of deployment scope
-	EnvironmentID      string              `json:"environment_id,omitzero"` // not needed with a token of deployment scope
-	AgentVersion       *AgentVersion       `json:"agent_version,omitzero"`
-	AgentSchemaVersion *AgentSchemaVersion `json:"agent_schema_version,omitzero"`
+	AgentID            string              `json:"agent_id,omitzero"`             // the agent that runs
+	EnvironmentID      string              `json:"environment_id,omitzero"`       // where it runs
+	ID                 string              `json:"id,omitzero"`                   // chosen by you, in the API's id format; "" lets the server choose
+	ExternalIdentifier string              `json:"external_identifier,omitzero"`  // your own id for the run, unique for its agent
+	Purpose            Purpose             `json:"purpose,omitzero"`              // "" for Live
+	AgentVersion       *AgentVersion       `json:"agent_version,omitzero"`        // version of the agent's code
+	AgentSchemaVersion *AgentSchemaVersion `json:"agent_schema_version,omitzero"` // version of its spans' schemas
+
+	// UpdateCurrentVersion says whether the deployment's current version becomes
+	// the one given here. Nil is true, as in the Python client; new(false) leaves
+	// the deployment alone.
+	UpdateCurrentVersion *bool `json:"update_current_version,omitzero"`
 }
 
-// AgentVersion names the version of the agent's code.
+// AgentVersion is the version of an agent's code. A version that the server
+// doesn't know is made.
 type AgentVersion struct {
 	ExternalIdentifier string `json:"external_identifier,omitzero"` // your own name for the version
 	Name               string `json:"name,omitzero"`                // shown name of the agent
 	Description        string `json:"description,omitzero"`         // shown description of the agent
-}
-
-// AgentSchemaVersion names the version of the schemas of the agent's spans.
-type AgentSchemaVersion struct {
-	ExternalIdentifier string `json:"external_identifier,omitzero"` // your own name for the version
+	RuntimeEnvironment any    `json:"runtime_environment,omitzero"` // where the code runs: any value that encodes to a JSON object
 }
 
 // StartParams says how an instance starts.
@@ -33,12 +41,36 @@ type StartParams struct {
 
 // FinishParams says how an instance ends.
 type FinishParams struct {
-	Status    Status    `json:"status,omitzero"`    // Complete, Failed or Cancelled; "" for Complete
+	Status    Status    `json:"status,omitzero"`    // Complete, Failed or, for one that never started, Cancelled; "" for Complete
 	Timestamp time.Time `json:"timestamp,omitzero"` // when it ended; zero for now
 }
 
+// WithDefaults returns the params as they are sent, with the defaults of this
+// package filled in.
+func (p RegisterParams) WithDefaults() RegisterParams {
+	if p.UpdateCurrentVersion == nil {
+		p.UpdateCurrentVersion = new(true)
+	}
+	return p
+}
+
+// Validate implements [transport.Validator]: what describes schemas must be
+// whole.
+func (p RegisterParams) Validate() error {
+	if v := p.AgentVersion; v != nil && v.RuntimeEnvironment != nil {
+		if err := transport.CheckObject("agent_version.runtime_environment", v.RuntimeEnvironment); err != nil {
+			return err
+		}
+	}
+	if p.AgentSchemaVersion == nil {
+		return nil
+	}
+	return transport.Within("agent_schema_version", p.AgentSchemaVersion.Validate())
+}
+
 // Validate implements [transport.Validator]: the status must be one that an
-// instance can end in.
+// instance can end in. Whether the instance may end so is the server's affair:
+// Cancelled is for pending instances, Complete and Failed for active ones.
 func (p FinishParams) Validate() error {
 	switch p.Status {
 	case "", Complete, Failed, Cancelled:

@@ -25,7 +25,7 @@ var (
 // Register makes a new instance, which is pending until it is started. The
 // agent's version and schema version are found, or made if they are new.
 func (s *Service) Register(ctx context.Context, params RegisterParams, options ...transport.Option) (*Instance, error) {
-	return s.do(ctx, register, transport.Input{Body: params}, options)
+	return s.do(ctx, register, transport.Input{Body: params.WithDefaults()}, options)
 }
 
 // Start makes a pending instance active. An instance that isn't pending is an

@@ -21,16 +21,10 @@ var (
 	finish = transport.NewOp[answer]("agent_spans.finish", http.MethodPost, "/agent_spans/{id}/finish")
 )
 
-// Create makes a new span. The span's Control tells if the server asks for the
-// run's end.
+// Create makes a new span, running or already at its end. The span's Control
+// tells if the server asks for the run's end.
 func (s *Service) Create(ctx context.Context, params CreateParams, options ...transport.Option) (*Span, error) {
-	if params.Status == "" {
-		params.Status = Active
-	}
-	if params.Payload == nil {
-		params.Payload = struct{}{}
-	}
-	return s.do(ctx, create, transport.Input{Body: createBody{params}}, options)
+	return s.do(ctx, create, transport.Input{Body: createBody{params.WithDefaults()}}, options)
 }
 
 // Finish ends a span. A span that can't end so, because it has ended before or

@@ -9,33 +9,30 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Status is where a span stands in its life. Values that this package doesn't
-// know are kept.
-type Status string
-
-// The statuses that the API documents.
-const (
-	Pending   Status = "pending"   // not begun
-	Active    Status = "active"    // running
-	Complete  Status = "complete"  // ended well
-	Failed    Status = "failed"    // ended in a failure
-	Cancelled Status = "cancelled" // ended before it began
-)
-
-// Span is one step of an agent's run, as the API tells it.
+// Span is one step of an agent's run, as the API tells it. A field that the
+// answer lacks, or has as null, is zero: not every answer has every field.
 type Span struct {
-	ID              string           `json:"id"`
-	AccountID       string           `json:"account_id"`
-	AgentID         string           `json:"agent_id"`
-	AgentInstanceID string           `json:"agent_instance_id"`
-	ParentSpanID    string           `json:"parent_span_id"` // "" for a span at the top
-	SchemaName      string           `json:"schema_name"`
-	SchemaTitle     string           `json:"schema_title"`
-	Status          Status           `json:"status"`
-	Payload         transport.Object `json:"payload"`
-	ResultPayload   transport.Object `json:"result_payload"` // nil before the end
-	StartedAt       time.Time        `json:"started_at"`     // zero while pending
-	FinishedAt      time.Time        `json:"finished_at"`    // zero before the end
+	Type                    string           `json:"type,omitzero"` // "agent_span"
+	ID                      string           `json:"id"`
+	AccountID               string           `json:"account_id,omitzero"`
+	AgentID                 string           `json:"agent_id,omitzero"`
+	AgentInstanceID         string           `json:"agent_instance_id,omitzero"`
+	ParentSpanID            string           `json:"parent_span_id,omitzero"` // "" for a span at the top
+	SchemaName              string           `json:"schema_name,omitzero"`
+	SchemaTitle             string           `json:"schema_title,omitzero"`
+	Purpose                 string           `json:"purpose,omitzero"` // of the instance
+	Status                  Status           `json:"status,omitzero"`
+	Payload                 transport.Object `json:"payload,omitzero"`
+	ResultPayload           transport.Object `json:"result_payload,omitzero"` // nil before the end
+	PayloadByteSizeEstimate int64            `json:"payload_byte_size_estimate,omitzero"`
+	SensitiveEncoding       bool             `json:"sensitive_encoding,omitzero"` // marked values were encoded
+	Summary                 string           `json:"summary,omitzero"`            // text that the schema's template makes
+	RiskLevel               RiskLevel        `json:"risk_level,omitzero"`         // "" if the span wasn't rated
+	RiskScore               *float64         `json:"risk_score,omitzero"`         // nil if the span wasn't scored
+	InsertedAt              time.Time        `json:"inserted_at,omitzero"`
+	UpdatedAt               time.Time        `json:"updated_at,omitzero"`
+	StartedAt               time.Time        `json:"started_at,omitzero"`  // zero while pending
+	FinishedAt              time.Time        `json:"finished_at,omitzero"` // zero before the end
 
 	// Control is what the server told the run in the answer to a write; nil if
 	// nothing.
@@ -51,8 +48,29 @@ type Control struct {
 }
 
 // Raw returns the JSON object that the span was decoded from, unknown members
-// included; nil for a Span that came from elsewhere. It must not be changed.
+// included; nil for a Span that came from elsewhere. It is a part of the
+// answer's bytes, not a copy, and must not be changed.
 func (s *Span) Raw() jsontext.Value { return s.raw.Value() }
+
+// Document returns the whole document of the answer that held the span, with
+// what stood beside it, as Raw does.
+func (s *Span) Document() jsontext.Value { return s.raw.Document() }
+
+var _ transport.DocumentUnmarshaler = (*Span)(nil)
+
+// UnmarshalDocument reads the span, with its Control, from the whole document of
+// an answer, which it keeps. The error is the document's own, or an
+// [errs.ContractError] if it holds no span.
+//
+// [errs.ContractError]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/errs#ContractError
+func (s *Span) UnmarshalDocument(document jsontext.Value) error {
+	a, err := transport.DecodeDocument[answer](document)
+	if err != nil {
+		return err
+	}
+	*s = *a.Details
+	return nil
+}
 
 // answer is the document of an operation that answers with one span.
 type answer struct {

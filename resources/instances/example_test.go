@@ -1,0 +1,119 @@
+package instances_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/resources"
+	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// connect returns an API that talks to a fake server, which close ends.
+func connect() (api *resources.API, close func()) {
+	server, err := prefactortest.New().Listen("127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if api, err = resources.Open(transport.NewConfig(server.URL, prefactortest.Token)); err != nil {
+		log.Fatal(err)
+	}
+	return api, func() { _ = server.Close() }
+}
+
+func ExampleService_Register() {
+	api, done := connect()
+	defer done()
+
+	run, err := api.Instances.Register(context.Background(), instances.RegisterParams{
+		AgentID:      prefactortest.AgentID,
+		Purpose:      instances.SmokeTest,
+		AgentVersion: &instances.AgentVersion{ExternalIdentifier: "1.4.2", Name: "billing"},
+		AgentSchemaVersion: &instances.AgentSchemaVersion{
+			ExternalIdentifier: "s1",
+			SpanTypeSchemas: []instances.SpanTypeSchema{{
+				Name:         "app:llm",
+				ParamsSchema: map[string]any{"type": "object", "required": []string{"prompt"}},
+				DataRisk: &instances.DataRisk{
+					ActionProfile:        instances.ActionProfile{ReadData: instances.Allowed, DestroyData: instances.Disallowed},
+					ParamsDataCategories: instances.DataCategories{Classification: instances.Internal},
+				},
+			}},
+		},
+		UpdateCurrentVersion: new(false), // nil is true
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Status, run.Purpose)
+	// Output: pending smoke_test
+}
+
+func ExampleService_Start() {
+	api, done := connect()
+	defer done()
+	ctx := context.Background()
+
+	run, err := api.Instances.Register(ctx, instances.RegisterParams{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	run, err = api.Instances.Start(ctx, run.ID, instances.StartParams{
+		Timestamp: time.Date(2026, 4, 13, 0, 46, 31, 0, time.UTC), // zero for now
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Status, run.StartedAt.Format(time.TimeOnly))
+	// Output: active 00:46:31
+}
+
+func ExampleService_Finish() {
+	api, done := connect()
+	defer done()
+	ctx := context.Background()
+
+	run, err := api.Instances.Register(ctx, instances.RegisterParams{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := api.Instances.Start(ctx, run.ID, instances.StartParams{}); err != nil {
+		log.Fatal(err)
+	}
+	run, err = api.Instances.Finish(ctx, run.ID, instances.FinishParams{Status: instances.Failed})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Status)
+
+	_, err = api.Instances.Finish(ctx, run.ID, instances.FinishParams{})
+	if errors.Is(err, errs.ErrConflict) {
+		fmt.Println("it had ended before")
+	}
+	// Output:
+	// failed
+	// it had ended before
+}
+
+func ExampleInstance_Raw() {
+	api, done := connect()
+	defer done()
+
+	run, err := api.Instances.Register(context.Background(), instances.RegisterParams{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var members struct {
+		Type string `json:"type"`
+	}
+	if err := transport.Object(run.Raw()).Decode(&members); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(members.Type)
+	// Output: agent_instance
+}

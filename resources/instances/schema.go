@@ -1,0 +1,105 @@
+package instances
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// AgentSchemaVersion is the version of the schemas that an agent's spans and its
+// quality records follow. A version that the server doesn't know is made.
+//
+// Describe the types of spans either in SpanTypeSchemas or in the older
+// SpanSchemas and SpanResultSchemas: the server would ignore the maps beside the
+// list. Every schema is a JSON Schema: any value that encodes to a JSON object.
+type AgentSchemaVersion struct {
+	ExternalIdentifier string           `json:"external_identifier,omitzero"` // your own name for the version
+	SpanTypeSchemas    []SpanTypeSchema `json:"span_type_schemas,omitzero"`   // the types of spans
+	SpanSchemas        map[string]any   `json:"span_schemas,omitzero"`        // schemas of payloads by type of span; older
+	SpanResultSchemas  map[string]any   `json:"span_result_schemas,omitzero"` // schemas of result payloads by type of span; older
+	QualitySchemas     []QualitySchema  `json:"quality_schemas,omitzero"`     // the kinds of quality records
+}
+
+// SpanTypeSchema describes one type of span.
+type SpanTypeSchema struct {
+	Name         string    `json:"name"`                   // such as "app:llm"; required; a span names it as its SchemaName
+	ParamsSchema any       `json:"params_schema,omitzero"` // schema of the payload
+	ResultSchema any       `json:"result_schema,omitzero"` // schema of the result payload
+	Title        string    `json:"title,omitzero"`         // shown name; "" for Name
+	Description  string    `json:"description,omitzero"`   // shown description
+	Template     string    `json:"template,omitzero"`      // Liquid template that makes a span's summary
+	DataRisk     *DataRisk `json:"data_risk,omitzero"`     // what spans of this type may do and hold
+}
+
+// QualitySchema describes one kind of quality record.
+type QualitySchema struct {
+	Name        string    `json:"name"`                 // required; a record names it
+	Schema      any       `json:"schema,omitzero"`      // schema of the record's payload
+	Title       string    `json:"title,omitzero"`       // shown name; "" for Name
+	Description string    `json:"description,omitzero"` // shown description
+	Template    string    `json:"template,omitzero"`    // template that makes a record's summary
+	DataRisk    *DataRisk `json:"data_risk,omitzero"`   // what a record may hold
+}
+
+// Validate implements [transport.Validator]: types of spans are described in one
+// way, each has a name, and each schema encodes to a JSON object.
+func (v *AgentSchemaVersion) Validate() error {
+	switch {
+	case v.SpanTypeSchemas != nil && (v.SpanSchemas != nil || v.SpanResultSchemas != nil):
+		return &errs.ClientError{Field: "span_type_schemas", Problem: "must not stand beside span_schemas or span_result_schemas, which it replaces: leave them out"}
+	case v.SpanResultSchemas != nil && v.SpanSchemas == nil:
+		return &errs.ClientError{Field: "span_result_schemas", Problem: "needs span_schemas beside it, or use span_type_schemas for both"}
+	}
+	for i, s := range v.SpanTypeSchemas {
+		if err := s.validate(); err != nil {
+			return transport.Within(fmt.Sprintf("span_type_schemas[%d]", i), err)
+		}
+	}
+	for i, s := range v.QualitySchemas {
+		if err := s.validate(); err != nil {
+			return transport.Within(fmt.Sprintf("quality_schemas[%d]", i), err)
+		}
+	}
+	if err := checkSchemas("span_schemas", v.SpanSchemas); err != nil {
+		return err
+	}
+	return checkSchemas("span_result_schemas", v.SpanResultSchemas)
+}
+
+func (s SpanTypeSchema) validate() error {
+	if s.Name == "" {
+		return &errs.ClientError{Field: "name", Problem: "is required"}
+	}
+	if err := checkSchema("params_schema", s.ParamsSchema); err != nil {
+		return err
+	}
+	return checkSchema("result_schema", s.ResultSchema)
+}
+
+func (s QualitySchema) validate() error {
+	if s.Name == "" {
+		return &errs.ClientError{Field: "name", Problem: "is required"}
+	}
+	return checkSchema("schema", s.Schema)
+}
+
+// checkSchemas checks the schemas of a map, in the order of their names.
+func checkSchemas(field string, schemas map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(schemas)) {
+		if err := transport.CheckObject(field+"."+name, schemas[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSchema checks a schema that may be left out.
+func checkSchema(field string, schema any) error {
+	if schema == nil {
+		return nil
+	}
+	return transport.CheckObject(field, schema)
+}

@@ -1,0 +1,145 @@
+package instances_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// answering returns a Service whose calls are all answered with one document,
+// and the fake that does so.
+func answering(t *testing.T, document string) (*instances.Service, *prefactortest.Fake) {
+	t.Helper()
+	fake := prefactortest.New()
+	fake.Inject(prefactortest.On("*").Always().Reply(200).Body(document))
+	client, err := transport.NewClient("http://localhost", fake.RoundTripper())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return instances.New(client), fake
+}
+
+// golden returns the JSON text of a file without its white space.
+func golden(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := jsontext.Value(text)
+	if err := value.Compact(); err != nil {
+		t.Fatal(err)
+	}
+	return string(value)
+}
+
+var (
+	local   = time.Date(2026, 4, 13, 0, 46, 31, 218e6, time.FixedZone("CEST", 2*60*60))
+	precise = time.Date(2026, 4, 12, 22, 46, 31, 218e6+1, time.UTC)
+	object  = map[string]any{"type": "object"}
+)
+
+func TestOperationsSendTheGoldenBodies(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		golden, path string
+		call         func(context.Context, *instances.Service, transport.Option) (*instances.Instance, error)
+	}{
+		{"register", "/api/v1/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.Register(ctx, instances.RegisterParams{
+				AgentID:            "agent-1",
+				EnvironmentID:      "env-1",
+				ID:                 "013xrzp12g3nqk8n0000000000000000",
+				ExternalIdentifier: "nightly-42",
+				Purpose:            instances.Eval,
+				AgentVersion: &instances.AgentVersion{
+					ExternalIdentifier: "1.4.2",
+					Name:               "billing",
+					Description:        "Sends invoices.",
+					RuntimeEnvironment: map[string]string{"os": "linux", "go": "1.26"},
+				},
+				AgentSchemaVersion: &instances.AgentSchemaVersion{
+					ExternalIdentifier: "s1",
+					SpanTypeSchemas: []instances.SpanTypeSchema{{
+						Name:         "app:llm",
+						ParamsSchema: object,
+						ResultSchema: jsontext.Value(`{"type": "object", "required": ["text"]}`),
+						Title:        "Model call",
+						Description:  "One call of the model.",
+						Template:     "{{ model }}",
+						DataRisk: &instances.DataRisk{
+							ActionProfile: instances.ActionProfile{ReadData: instances.Allowed, DestroyData: instances.Disallowed},
+							ParamsDataCategories: instances.DataCategories{
+								Classification:           instances.Confidential,
+								PersonalIdentifiers:      instances.Included,
+								AuthenticationAndSecrets: instances.Excluded,
+							},
+						},
+					}},
+					QualitySchemas: []instances.QualitySchema{{
+						Name:        "answer",
+						Schema:      object,
+						Title:       "Answer",
+						Description: "How good the answer is.",
+						Template:    "{{score}}",
+					}},
+				},
+				UpdateCurrentVersion: new(false),
+			}, key)
+		}},
+		{"register_least", "/api/v1/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.Register(ctx, instances.RegisterParams{}, key)
+		}},
+		{"register_legacy_schemas", "/api/v1/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.Register(ctx, instances.RegisterParams{
+				AgentID: "agent-1",
+				AgentSchemaVersion: &instances.AgentSchemaVersion{
+					SpanSchemas:       map[string]any{"b": struct{}{}, "a": object},
+					SpanResultSchemas: map[string]any{"a": object},
+				},
+			}, key)
+		}},
+		{"start", "/api/v1/agent_instance/inst-1/start", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.Start(ctx, "inst-1", instances.StartParams{Timestamp: local}, key)
+		}},
+		{"start_least", "/api/v1/agent_instance/inst-1/start", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.Start(ctx, "inst-1", instances.StartParams{}, key)
+		}},
+		{"finish", "/api/v1/agent_instance/inst-1/finish", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.Finish(ctx, "inst-1", instances.FinishParams{Status: instances.Failed, Timestamp: precise}, key)
+		}},
+		{"finish_least", "/api/v1/agent_instance/inst-1/finish", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.Finish(ctx, "inst-1", instances.FinishParams{}, key)
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.golden, func(t *testing.T) {
+			t.Parallel()
+			service, fake := answering(t, `{"status":"success","details":{"id":"inst-1"}}`)
+			instance, err := test.call(t.Context(), service, transport.WithIdempotencyKey("key-0001"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if instance.ID != "inst-1" {
+				t.Errorf("ID = %q", instance.ID)
+			}
+			sent := fake.Journal()[0]
+			if sent.Method != "POST" || sent.Path != test.path {
+				t.Errorf("sent %s %s, want POST %s", sent.Method, sent.Path, test.path)
+			}
+			if got, want := string(sent.Body), golden(t, test.golden); got != want {
+				t.Errorf("body\n got %s\nwant %s", got, want)
+			}
+			if got := sent.Header.Get(transport.KeyHeader); got != "key-0001" {
+				t.Errorf("%s = %q", transport.KeyHeader, got)
+			}
+		})
+	}
+}

@@ -1,0 +1,110 @@
+package spans_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/resources/spans"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// answering returns a Service whose calls are all answered with one document,
+// and the fake that does so.
+func answering(t *testing.T, document string) (*spans.Service, *prefactortest.Fake) {
+	t.Helper()
+	fake := prefactortest.New()
+	fake.Inject(prefactortest.On("*").Always().Reply(200).Body(document))
+	client, err := transport.NewClient("http://localhost", fake.RoundTripper())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spans.New(client), fake
+}
+
+// golden returns the JSON text of a file without its white space.
+func golden(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := jsontext.Value(text)
+	if err := value.Compact(); err != nil {
+		t.Fatal(err)
+	}
+	return string(value)
+}
+
+var (
+	started  = time.Date(2026, 4, 13, 0, 46, 31, 218e6, time.FixedZone("CEST", 2*60*60))
+	finished = time.Date(2026, 4, 12, 22, 46, 32, 1, time.UTC)
+)
+
+func TestOperationsSendTheGoldenBodies(t *testing.T) {
+	t.Parallel()
+	type call func(context.Context, *spans.Service, transport.Option) (*spans.Span, error)
+	tests := []struct {
+		golden, path string
+		call         call
+	}{
+		{"create", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+			return s.Create(ctx, spans.CreateParams{
+				AgentInstanceID: "inst-1",
+				SchemaName:      "app:llm",
+				Status:          spans.Failed,
+				Payload:         map[string]any{"b": "ü", "a": []int64{1, 1<<53 + 1}},
+				ResultPayload: struct {
+					Tokens uint64 `json:"tokens"`
+					Text   string `json:"text"`
+				}{1<<64 - 1, "sorry"},
+				ID:                "013xrzp12g3nqk8n0000000000000000",
+				ParentSpanID:      "span-0",
+				StartedAt:         started,
+				FinishedAt:        finished,
+				SensitiveEncoding: true,
+			}, key)
+		}},
+		{"create_least", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+			return s.Create(ctx, spans.CreateParams{AgentInstanceID: "inst-1", SchemaName: "app:llm"}, key)
+		}},
+		{"finish", "/api/v1/agent_spans/span-1/finish", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+			return s.Finish(ctx, "span-1", spans.FinishParams{
+				Status:            spans.Cancelled,
+				ResultPayload:     transport.Object(`{"n": 1e400}`),
+				Timestamp:         finished,
+				SensitiveEncoding: true,
+			}, key)
+		}},
+		{"finish_least", "/api/v1/agent_spans/span-1/finish", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+			return s.Finish(ctx, "span-1", spans.FinishParams{}, key)
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.golden, func(t *testing.T) {
+			t.Parallel()
+			service, fake := answering(t, `{"status":"success","details":{"id":"span-1"}}`)
+			span, err := test.call(t.Context(), service, transport.WithIdempotencyKey("key-0001"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if span.ID != "span-1" {
+				t.Errorf("ID = %q", span.ID)
+			}
+			sent := fake.Journal()[0]
+			if sent.Method != "POST" || sent.Path != test.path {
+				t.Errorf("sent %s %s, want POST %s", sent.Method, sent.Path, test.path)
+			}
+			if got, want := string(sent.Body), golden(t, test.golden); got != want {
+				t.Errorf("body\n got %s\nwant %s", got, want)
+			}
+			if got := sent.Header.Get(transport.KeyHeader); got != "key-0001" {
+				t.Errorf("%s = %q", transport.KeyHeader, got)
+			}
+		})
+	}
+}

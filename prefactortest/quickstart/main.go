@@ -1,0 +1,111 @@
+// Command quickstart records one run of an agent, with nested spans, and shows
+// what happens on the way: the stack that the client is composed of, each call
+// with its attempts and waits, and what the server holds in the end.
+//
+//	go run ./prefactortest/quickstart
+//
+// By itself it runs against a fake server of its own, over injected faults, and
+// checks that the server holds what the calls returned; it exits with status 1
+// if it doesn't. With PREFACTOR_API_URL and PREFACTOR_API_TOKEN set it records
+// the same run on that server, without faults, for the agent PREFACTOR_AGENT_ID
+// in the environment PREFACTOR_ENVIRONMENT_ID; a token of deployment scope needs
+// neither.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/resources"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer) error {
+	if os.Getenv("PREFACTOR_API_URL") != "" && os.Getenv("PREFACTOR_API_TOKEN") != "" {
+		return runOnServer(ctx, out)
+	}
+	return runOnFake(ctx, out)
+}
+
+// runOnServer records the run on the server that the environment names.
+func runOnServer(ctx context.Context, out io.Writer) error {
+	cfg, err := transport.ConfigFromEnv()
+	if err != nil {
+		return err
+	}
+	recorded, err := compose(ctx, out, cfg, agent{os.Getenv("PREFACTOR_AGENT_ID"), os.Getenv("PREFACTOR_ENVIRONMENT_ID")})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nWhat the calls returned:\n\n%s", recorded.tree())
+	return nil
+}
+
+// runOnFake records the run on a fake server in this process, over faults.
+func runOnFake(ctx context.Context, out io.Writer) error {
+	fake := prefactortest.New()
+	server, err := fake.Listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	fake.Inject(
+		prefactortest.On("agent_instances.register").Times(2).Reply(503),
+		prefactortest.On("agent_spans.create").Reply(429).RetryAfter(time.Second),
+		prefactortest.On("agent_spans.create").Nth(3).Times(2).ResetAfter(),
+		prefactortest.On("agent_spans.finish").CutBody(60),
+	)
+	cfg := transport.NewConfig(server.URL, prefactortest.Token)
+	cfg.InitialRetryDelay = 100 * time.Millisecond // so that the show is short
+
+	recorded, err := compose(ctx, out, cfg, agent{prefactortest.AgentID, prefactortest.EnvironmentID})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nWhat the server holds:\n\n%s\n", fake.Tree())
+	if unfired := fake.Unfired(); len(unfired) > 0 {
+		return fmt.Errorf("faults that never struck: %v", unfired)
+	}
+	if err := recorded.check(fake); err != nil {
+		return fmt.Errorf("the server doesn't hold what the calls returned: %w", err)
+	}
+	fmt.Fprintf(out, "It is what the calls returned: every span once, in %d requests for %d calls.\n", len(fake.Journal()), recorded.calls)
+	return nil
+}
+
+// compose puts a company's layers into the default stack, prints it, and
+// records a run through it.
+func compose(ctx context.Context, out io.Writer, cfg transport.Config, agent agent) (*recording, error) {
+	stack := middleware.Default(cfg).
+		PerCall(audit(out)).
+		Wire(signing(transport.NewSecret("the company's signing key")))
+	fmt.Fprintf(out, "The stack:\n\n%s\nThe calls:\n\n", stack)
+
+	base := transport.NewBase(cfg)
+	rt, err := stack.RoundTripper(base)
+	if err != nil {
+		return nil, err
+	}
+	client, err := transport.NewClient(cfg.APIURL, rt)
+	if err != nil {
+		return nil, err
+	}
+	api := resources.New(client)
+	defer api.Close()
+	return record(ctx, api, agent)
+}

@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	stdjson "encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -161,13 +162,19 @@ func (c *Client) target(op *operation, in Input) (*url.URL, error) {
 	return &target, nil
 }
 
+// exactNumbers encodes a number of encoding/json as what it is; its type is a
+// string to encoding/json/v2.
+var exactNumbers = json.MarshalToFunc(func(enc *jsontext.Encoder, n stdjson.Number) error {
+	return enc.WriteValue(jsontext.Value(n))
+})
+
 // encode returns v as JSON, the same bytes for the same value: maps are sorted,
 // so that a call that is repeated with its key has the body that it had. Text
 // that isn't UTF-8, such as one that was cut within a character, is mended and
-// no reason to lose a call.
+// no reason to lose a call. A number of encoding/json keeps its digits.
 func encode(v any) ([]byte, error) {
 	buffer := bytes.NewBuffer(make([]byte, 0, 512)) // enough for most bodies
-	if err := json.MarshalWrite(buffer, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := json.MarshalWrite(buffer, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), json.WithMarshalers(exactNumbers)); err != nil {
 		return nil, &errs.ClientError{Field: fieldOf(err), Problem: "can't be encoded as JSON: " + err.Error()}
 	}
 	return buffer.Bytes(), nil

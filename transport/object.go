@@ -47,9 +47,17 @@ func (o *Object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
+	return o.UnmarshalJSON(value)
+}
+
+// MarshalJSON returns the JSON text, for encoding/json.
+func (o Object) MarshalJSON() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalJSON keeps a copy of the JSON text, for encoding/json.
+func (o *Object) UnmarshalJSON(text []byte) error {
 	*o = nil
-	if value.Kind() != 'n' {
-		*o = Object(value.Clone())
+	if jsontext.Value(text).Kind() != 'n' {
+		*o = Object(jsontext.Value(text).Clone())
 	}
 	return nil
 }

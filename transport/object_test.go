@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	stdjson "encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -141,6 +142,35 @@ func TestWithinNamesTheWholePath(t *testing.T) {
 	other := errors.New("other")
 	if transport.Within("items[2]", other) != other || transport.Within("items[2]", nil) != nil {
 		t.Error("an error that is no ClientError was changed")
+	}
+}
+
+// Logs and caches often go through encoding/json.
+func TestAnObjectIsItselfToEncodingJSON(t *testing.T) {
+	t.Parallel()
+	type model struct {
+		Payload transport.Object `json:"payload"`
+		Absent  transport.Object `json:"absent"`
+	}
+	want := model{Payload: transport.Object(`{"n":9007199254740993}`)}
+	text, err := stdjson.Marshal(want)
+	if err != nil || string(text) != `{"payload":{"n":9007199254740993},"absent":null}` {
+		t.Errorf("got %s, %v", text, err)
+	}
+	var got model
+	if err := stdjson.Unmarshal(text, &got); err != nil || got.Payload.String() != want.Payload.String() || got.Absent != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestANumberOfEncodingJSONKeepsItsDigits(t *testing.T) {
+	t.Parallel()
+	text, err := transport.EncodeObject("payload", map[string]any{"n": stdjson.Number("12345678901234567890.50"), "list": []any{stdjson.Number("1e3")}})
+	if err != nil || string(text) != `{"list":[1e3],"n":12345678901234567890.50}` {
+		t.Errorf("got %s, %v", text, err)
+	}
+	if _, err := transport.EncodeObject("payload", map[string]any{"n": stdjson.Number("many")}); !errors.Is(err, errs.ErrClient) {
+		t.Errorf("no number gave %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/url"
@@ -17,9 +18,9 @@ import (
 //
 //	var ping = transport.NewOp[struct{}]("ping", http.MethodGet, "/ping")
 //
-// T is a struct with a field for each member of the document that matters,
-// other than "status", which the Op looks at itself. A fresh T is made for each
-// answer. If *T is a [Checker], it must accept the document.
+// T is a struct with a field for each member of the document that matters;
+// whether "status" says "error" is looked at by the Op itself. A fresh T is made
+// for each answer. If *T is a [Checker], it must accept the document.
 type Op[T any] struct{ operation }
 
 // Checker is a document's T that can tell whether the document is whole. Check
@@ -150,34 +151,29 @@ func (o *operation) path(values []string) (plain, escaped string, err error) {
 	return plainPath.String(), escapedPath.String(), nil
 }
 
-// document is the whole document of a success.
-type document[T any] struct {
-	Status string `json:"status"`
-	Body   T      `json:",embed"`
-}
-
 // decodeDocument decodes a 2xx body into a fresh *T. A document that says
-// "error" is that error.
+// "error" is that error; it is looked at again only if it may.
 func decodeDocument[T any](body []byte) (any, error) {
-	var d document[T]
+	document := new(T)
+	checker, checked := any(document).(Checker)
 	var err error
-	checker, checked := any(&d.Body).(Checker)
 	if checked {
-		err = unmarshalLoosely(body, &d)
+		err = unmarshalLoosely(body, document)
 	} else {
-		err = json.Unmarshal(body, &d, Lenient)
+		err = json.Unmarshal(body, document, Lenient)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case d.Status == "error":
+	}
+	if bytes.Contains(body, []byte(`"error"`)) && errs.FromResponse(http.StatusOK, nil, body) != nil {
 		return nil, errSaysError
-	case checked:
+	}
+	if checked {
 		if err := checker.Check(body); err != nil {
 			return nil, err
 		}
 	}
-	return &d.Body, nil
+	return document, nil
 }
 
 // DecodeDocument decodes the document of a success as an [Op] of T does: for a

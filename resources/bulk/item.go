@@ -1,9 +1,9 @@
 package bulk
 
 import (
+	"bytes"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
@@ -76,22 +76,22 @@ func FinishSpan(key, id string, params spans.FinishParams) Item {
 }
 
 type startInstance struct {
-	ID     string                `json:"agent_instance_id"`
-	Params instances.StartParams `json:",embed"`
+	ID string `json:"agent_instance_id"`
+	instances.StartParams
 }
 
 func (p startInstance) Validate() error { return required("agent_instance_id", p.ID) }
 
 type finishInstance struct {
-	ID     string                 `json:"agent_instance_id"`
-	Params instances.FinishParams `json:",embed"`
+	ID string `json:"agent_instance_id"`
+	instances.FinishParams
 }
 
 func (p finishInstance) Validate() error {
 	if err := required("agent_instance_id", p.ID); err != nil {
 		return err
 	}
-	return p.Params.Validate()
+	return p.FinishParams.Validate()
 }
 
 type createSpan struct {
@@ -101,15 +101,15 @@ type createSpan struct {
 func (p createSpan) Validate() error { return p.Details.Validate() }
 
 type finishSpan struct {
-	ID     string             `json:"agent_span_id"`
-	Params spans.FinishParams `json:",embed"`
+	ID string `json:"agent_span_id"`
+	spans.FinishParams
 }
 
 func (p finishSpan) Validate() error {
 	if err := required("agent_span_id", p.ID); err != nil {
 		return err
 	}
-	return p.Params.Validate()
+	return p.FinishParams.Validate()
 }
 
 func required(field, value string) error {
@@ -139,13 +139,42 @@ func (i Item) encode() (jsontext.Value, error) {
 			return nil, err
 		}
 	}
-	text, err := json.Marshal(struct {
-		Type   string         `json:"_type"`
-		Key    string         `json:"idempotency_key"`
-		Params jsontext.Value `json:",embed"`
-	}{i.Type, i.Key, params})
+	text, err := compose(i.Type, i.Key, params)
 	if err != nil {
 		return nil, &errs.ClientError{Field: "params", Problem: "must not have the members _type and idempotency_key: give them as Type and Key"}
 	}
 	return text, nil
+}
+
+// compose puts an item's type and key in front of the members of its params. A
+// name that stands twice is an error.
+func compose(itemType, key string, params jsontext.Value) (jsontext.Value, error) {
+	var text bytes.Buffer
+	enc := jsontext.NewEncoder(&text)
+	for _, token := range []jsontext.Token{
+		jsontext.BeginObject,
+		jsontext.String("_type"), jsontext.String(itemType),
+		jsontext.String("idempotency_key"), jsontext.String(key),
+	} {
+		if err := enc.WriteToken(token); err != nil {
+			return nil, err
+		}
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(params))
+	if _, err := dec.ReadToken(); err != nil { // the opening brace
+		return nil, err
+	}
+	for dec.PeekKind() != '}' {
+		member, err := dec.ReadValue() // a name, and then a value
+		if err != nil {
+			return nil, err
+		}
+		if err := enc.WriteValue(member); err != nil {
+			return nil, err
+		}
+	}
+	if err := enc.WriteToken(jsontext.EndObject); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }

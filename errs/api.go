@@ -63,6 +63,9 @@ func (e *APIError) Error() string {
 }
 
 func (e *APIError) text(advice string) string {
+	if e == nil { // in a kind that was made by hand
+		e = new(APIError)
+	}
 	var b strings.Builder
 	b.WriteString("server answered")
 	if e.Status != 0 {
@@ -96,6 +99,14 @@ func (e *APIError) text(advice string) string {
 	return b.String()
 }
 
+// orNil returns e as an error, nil for a nil e.
+func (e *APIError) orNil() error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
 // AuthError is a 401 or 403, or a token that couldn't be had.
 type AuthError struct {
 	// APIError is what the server said. It is never nil; its Status is 0 if the
@@ -111,7 +122,7 @@ func (e *AuthError) Error() string {
 	if e.Cause == nil {
 		return e.text("check that the token is valid and that its scope allows this operation")
 	}
-	if e.Status == 0 {
+	if !e.answered() {
 		return fmt.Sprintf("no token: %v; mend the token source", e.Cause)
 	}
 	return e.text(fmt.Sprintf("no fresh token: %v; mend the token source", e.Cause))
@@ -124,7 +135,7 @@ func (e *AuthError) Is(target error) bool { return target == ErrAuth }
 // source's.
 func (e *AuthError) Unwrap() []error {
 	var all []error
-	if e.Status != 0 {
+	if e.answered() {
 		all = append(all, e.APIError)
 	}
 	if e.Cause != nil {
@@ -132,6 +143,9 @@ func (e *AuthError) Unwrap() []error {
 	}
 	return all
 }
+
+// answered reports whether a server was asked.
+func (e *AuthError) answered() bool { return e.APIError != nil && e.Status != 0 }
 
 // NotFoundError is a 404.
 type NotFoundError struct{ *APIError }
@@ -142,7 +156,7 @@ func (e *NotFoundError) Error() string { return e.text("check the id and the API
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
 // Unwrap returns the server's error.
-func (e *NotFoundError) Unwrap() error { return e.APIError }
+func (e *NotFoundError) Unwrap() error { return e.APIError.orNil() }
 
 // ValidationError is a 400 or 422: the server refused the input.
 type ValidationError struct{ *APIError }
@@ -153,7 +167,7 @@ func (e *ValidationError) Error() string { return e.text("correct the input") }
 func (e *ValidationError) Is(target error) bool { return target == ErrValidation }
 
 // Unwrap returns the server's error.
-func (e *ValidationError) Unwrap() error { return e.APIError }
+func (e *ValidationError) Unwrap() error { return e.APIError.orNil() }
 
 // ConflictError is a 409: the record is in a state that doesn't allow the
 // operation, or the idempotency key was used for another call.
@@ -167,13 +181,13 @@ func (e *ConflictError) Error() string {
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
 // Unwrap returns the server's error.
-func (e *ConflictError) Unwrap() error { return e.APIError }
+func (e *ConflictError) Unwrap() error { return e.APIError.orNil() }
 
 // RateLimitError is a 429. The server did not act on the call.
 type RateLimitError struct{ *APIError }
 
 func (e *RateLimitError) Error() string {
-	if e.RetryAfter > 0 {
+	if e.APIError != nil && e.RetryAfter > 0 {
 		return e.text("send less, and repeat the call after " + e.RetryAfter.String())
 	}
 	return e.text("send less, and repeat the call later")
@@ -183,4 +197,4 @@ func (e *RateLimitError) Error() string {
 func (e *RateLimitError) Is(target error) bool { return target == ErrRateLimited }
 
 // Unwrap returns the server's error.
-func (e *RateLimitError) Unwrap() error { return e.APIError }
+func (e *RateLimitError) Unwrap() error { return e.APIError.orNil() }

@@ -42,7 +42,10 @@ func (e *CanceledError) Is(target error) bool { return target == ErrCanceled }
 // Unwrap returns the context's error, its cause and the last attempt's failure,
 // without those that are nil.
 func (e *CanceledError) Unwrap() []error {
-	all := []error{e.Err}
+	var all []error
+	if e.Err != nil {
+		all = append(all, e.Err)
+	}
 	if e.Cause != nil && e.Cause != e.Err {
 		all = append(all, e.Cause)
 	}

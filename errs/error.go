@@ -1,6 +1,7 @@
 package errs
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ type Error struct {
 
 	// MaybeApplied tells that the server may have carried the call out: some
 	// attempt of it reached the server, as far as the client can know, and was
-	// not refused.
+	// not refused. It is false for a call that changes nothing, such as a GET.
 	MaybeApplied bool
 
 	Err error // the kind of failure
@@ -36,9 +37,15 @@ func (e *Error) Error() string {
 	if n := len(e.Attempts); n > 1 {
 		fmt.Fprintf(&b, "%d attempts in %s: ", n, e.Elapsed.Round(time.Millisecond))
 	}
-	b.WriteString(e.Err.Error())
-	if e.MaybeApplied && e.Key != "" {
+	fmt.Fprint(&b, e.Err)
+	if earlier := e.earlier(); earlier != nil && errors.Is(e.Err, ErrRejected) {
+		fmt.Fprintf(&b, "; before that: %v", earlier)
+	}
+	switch {
+	case e.MaybeApplied && e.Key != "":
 		fmt.Fprintf(&b, "; the call may have been applied: repeat it with idempotency key %q only", e.Key)
+	case e.MaybeApplied:
+		b.WriteString("; the call may have been applied, and has no idempotency key: look before you repeat it")
 	}
 	return b.String()
 }
@@ -49,3 +56,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // Timeout reports whether the failure is a time limit that ran out, as
 // [net.Error] has it.
 func (e *Error) Timeout() bool { return timeout(e.Err) }
+
+// earlier returns the failure of the attempt before the last.
+func (e *Error) earlier() error {
+	if n := len(e.Attempts); n > 1 {
+		return e.Attempts[n-2].Err
+	}
+	return nil
+}

@@ -2,6 +2,7 @@ package errs_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -77,6 +78,10 @@ func TestErrorTexts(t *testing.T) {
 			`not sent: layer "breaker" refused: circuit breaker open`},
 		{"gave up", &errs.RetryExhaustedError{Reason: errs.ReasonAttempts, Last: unavailable}, true,
 			`gave up, every attempt failed: server answered 503 unavailable: back soon; try again later`},
+		{"gave up on a long wait", &errs.RetryExhaustedError{Reason: errs.ReasonRetryAfter, Last: answer(503, ``, "Retry-After", "3600")}, true,
+			`gave up, the server asks for a longer wait than is set, 1h0m0s: server answered 503 Service Unavailable; try again later`},
+		{"untrusted certificate", errs.FromBase(x509.UnknownAuthorityError{}), false,
+			`no connection to the server: x509: certificate signed by unknown authority; give the base transport your certificate authority, as with transport.NewBase`},
 		{"bad input", &errs.ClientError{Field: "schema_name", Problem: "is required"}, false,
 			`schema_name is required`},
 	} {
@@ -99,6 +104,34 @@ func TestErrorTexts(t *testing.T) {
 				t.Errorf("repeated call:\n got %s\nwant %s", got, want)
 			}
 		})
+	}
+}
+
+func TestARefusalIsToldWithWhatCameBefore(t *testing.T) {
+	t.Parallel()
+	err := &errs.Error{Operation: "agent_spans.create", Method: "POST", Route: "/agent_spans", Elapsed: 2 * time.Second, MaybeApplied: true,
+		Attempts: []errs.Attempt{{Err: errs.FromBase(io.ErrUnexpectedEOF)}, {}},
+		Err:      &errs.RejectedError{Layer: "breaker", Cause: errors.New("circuit breaker open")}}
+	want := `prefactor: agent_spans.create: POST /agent_spans: 2 attempts in 2s: not sent: layer "breaker" refused: circuit breaker open` +
+		`; before that: no whole answer from the server: unexpected EOF` +
+		`; the call may have been applied, and has no idempotency key: look before you repeat it`
+	if got := err.Error(); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
+// Those who fake a failure make kinds by hand.
+func TestAKindMadeByHandHasAText(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{&errs.Error{}, &errs.APIError{}, &errs.AuthError{}, &errs.NotFoundError{}, &errs.ValidationError{}, &errs.ConflictError{},
+		&errs.RateLimitError{}, &errs.ContractError{}, &errs.NetworkError{}, &errs.CanceledError{}, &errs.RejectedError{}, &errs.RetryExhaustedError{}, &errs.ClientError{}} {
+		if err.Error() == "" {
+			t.Errorf("%T has no text", err)
+		}
+		for _, kind := range []error{errs.ErrNetwork, io.EOF} {
+			_ = errors.Is(err, kind)
+		}
+		_, _, _ = errs.Retryable(err), errs.MaybeApplied(err), errs.FromServer(err)
 	}
 }
 

@@ -30,7 +30,11 @@ type RetryExhaustedError struct {
 }
 
 func (e *RetryExhaustedError) Error() string {
-	return fmt.Sprintf("gave up, %s: %v", e.Reason, e.Last)
+	reason := string(e.Reason)
+	if wait, ok := RetryAfter(e.Last); ok && e.Reason == ReasonRetryAfter {
+		reason += ", " + wait.String()
+	}
+	return fmt.Sprintf("gave up, %s: %v", reason, e.Last)
 }
 
 // Is reports whether target is [ErrExhausted].

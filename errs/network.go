@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -27,9 +28,12 @@ type NetworkError struct {
 
 func (e *NetworkError) Error() string {
 	if e.Sent {
-		return "no whole answer from the server: " + e.Cause.Error()
+		return fmt.Sprintf("no whole answer from the server: %v", e.Cause)
 	}
-	return "no connection to the server: " + e.Cause.Error() + "; check the API URL and the network"
+	if untrusted(e.Cause) {
+		return fmt.Sprintf("no connection to the server: %v; give the base transport your certificate authority, as with transport.NewBase", e.Cause)
+	}
+	return fmt.Sprintf("no connection to the server: %v; check the API URL and the network", e.Cause)
 }
 
 // Is reports whether target is [ErrNetwork].

@@ -74,7 +74,7 @@ func ReadLimit(req *http.Request, resp *http.Response, limit int64) *Answer {
 		return a.rebind(resp, call)
 	}
 	a := &Answer{status: resp.StatusCode, header: resp.Header, call: call}
-	if resp.Body == nil {
+	if resp.Body == nil { // made by hand
 		resp.Body = http.NoBody
 	}
 	if call == nil && !bufferable(resp, limit) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	stdjson "encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -28,6 +27,12 @@ type Client struct {
 // [http.Transport] or a transport of your own: results are decoded and errors
 // typed over each of them. Redirects are not followed: each is an
 // [errs.ContractError].
+//
+// What rt lacks nobody adds: without the auth layer it must bring the token
+// itself, and without the idempotency layer a call has the caller's key or none.
+// A retry belongs on a stack, as a layer marked [Layer.Retrying]: one that is
+// hidden in rt repeats calls without a key, and [errs.MaybeApplied] can't know of
+// its attempts.
 func NewClient(baseURL string, rt http.RoundTripper) (*Client, error) {
 	base, err := ParseAPIURL(baseURL)
 	if err != nil {
@@ -80,13 +85,7 @@ func (c *Client) do(ctx context.Context, op *operation, in Input, set []Option) 
 		return nil, call.failed(ctx, 0, errs.NewCanceledError(ctx, nil))
 	}
 	resp, err := Send(c.rt, req)
-	if err == nil && resp == nil {
-		err = errors.New("a layer returned neither a response nor an error")
-	}
 	if err != nil {
-		if resp != nil && resp.Body != nil {
-			_ = resp.Body.Close()
-		}
 		return nil, call.failed(ctx, 0, err)
 	}
 	answer := Read(req, resp)
@@ -138,7 +137,7 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 	for name, values := range opts.header {
 		req.Header[name] = values
 	}
-	if opts.keySet && !safeMethod(op.method) {
+	if opts.keySet && !SafeMethod(op.method) {
 		if err := ValidateKey(opts.key); err != nil {
 			return nil, err
 		}

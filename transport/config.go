@@ -16,7 +16,8 @@ import (
 const DefaultAPIURL = "https://app.prefactorai.com"
 
 // Config is what the default stack and its base transport are made of. It is
-// plain data: start from [NewConfig] or [ConfigFromEnv], which fill in the
+// plain data, whose durations have units: 30*time.Second, for a bare 30 is 30
+// nanoseconds. Start from [NewConfig] or [ConfigFromEnv], which fill in the
 // defaults, and change what you need. [Config.Validate] tells what is wrong
 // with one.
 type Config struct {
@@ -108,23 +109,23 @@ func DefaultRetryPolicy() RetryPolicy {
 //	PREFACTOR_API_URL                the address; DefaultAPIURL if unset
 //	PREFACTOR_RETRY_ON_STATUS_CODES  statuses to retry, separated by commas
 //
-// Its errors are [errs.ClientError]s that name the variable.
+// The error holds everything that is wrong, an [errs.ClientError] each; of the
+// list it names the variable, else the field.
 func ConfigFromEnv() (Config, error) {
 	cfg := NewConfig(os.Getenv("PREFACTOR_API_URL"), os.Getenv("PREFACTOR_API_TOKEN"))
-	if cfg.APIToken.IsZero() {
-		return Config{}, &errs.ClientError{Field: "PREFACTOR_API_TOKEN", Problem: "is not set: set it to an API token"}
-	}
+	var listErr error
 	if list := os.Getenv("PREFACTOR_RETRY_ON_STATUS_CODES"); list != "" {
 		cfg.RetryOnStatusCodes = nil
 		for code := range strings.SplitSeq(list, ",") {
 			n, err := strconv.Atoi(strings.TrimSpace(code))
 			if err != nil {
-				return Config{}, &errs.ClientError{Field: "PREFACTOR_RETRY_ON_STATUS_CODES", Problem: "must be statuses separated by commas, such as 429,503"}
+				listErr = &errs.ClientError{Field: "PREFACTOR_RETRY_ON_STATUS_CODES", Problem: "must be statuses separated by commas, such as 429,503"}
+				continue
 			}
 			cfg.RetryOnStatusCodes = append(cfg.RetryOnStatusCodes, n)
 		}
 	}
-	return cfg, cfg.Validate()
+	return cfg, errors.Join(listErr, cfg.Validate())
 }
 
 // Validate reports everything that is wrong with the Config at once: an
@@ -134,8 +135,8 @@ func (c Config) Validate() error {
 	return errors.Join(
 		urlErr,
 		ValidateToken(c.APIToken),
-		positive("RequestTimeout", c.RequestTimeout),
-		positive("ConnectTimeout", c.ConnectTimeout),
+		ValidateTimeout("RequestTimeout", c.RequestTimeout),
+		ValidateTimeout("ConnectTimeout", c.ConnectTimeout),
 		c.RetryPolicy.Validate(),
 		ValidateKeyPrefix(c.DefaultIdempotencyKey),
 		ValidateAdapters(c.Adapters),
@@ -152,7 +153,7 @@ func (p RetryPolicy) Validate() error {
 	if p.MaxRetries < 0 {
 		fault("MaxRetries", "must be 0 or more")
 	}
-	faults = append(faults, positive("InitialRetryDelay", p.InitialRetryDelay), positive("MaxRetryDelay", p.MaxRetryDelay))
+	faults = append(faults, ValidateTimeout("InitialRetryDelay", p.InitialRetryDelay), ValidateTimeout("MaxRetryDelay", p.MaxRetryDelay))
 	if p.InitialRetryDelay > p.MaxRetryDelay {
 		fault("InitialRetryDelay", "must not be above MaxRetryDelay")
 	}
@@ -167,7 +168,9 @@ func (p RetryPolicy) Validate() error {
 	return errors.Join(faults...)
 }
 
-func positive(field string, d time.Duration) error {
+// ValidateTimeout reports what is wrong with a timeout or a delay: it must be
+// positive. The error is an [errs.ClientError] that names field.
+func ValidateTimeout(field string, d time.Duration) error {
 	if d > 0 {
 		return nil
 	}
@@ -180,7 +183,7 @@ func positive(field string, d time.Duration) error {
 func ValidateToken(token Secret) error {
 	switch text := token.Reveal(); {
 	case text == "":
-		return &errs.ClientError{Field: "APIToken", Problem: "is required"}
+		return &errs.ClientError{Field: "APIToken", Problem: "is required: give one to NewConfig, or set PREFACTOR_API_TOKEN for ConfigFromEnv"}
 	case !visible(text):
 		return &errs.ClientError{Field: "APIToken", Problem: "holds white space or characters that a header can't carry: check how it was copied"}
 	}

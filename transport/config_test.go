@@ -133,6 +133,18 @@ func TestValidateReportsEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
+func TestConfigFromEnvReportsEveryFaultAtOnce(t *testing.T) {
+	t.Setenv("PREFACTOR_API_TOKEN", "")
+	t.Setenv("PREFACTOR_API_URL", "api.test.com")
+	t.Setenv("PREFACTOR_RETRY_ON_STATUS_CODES", "many")
+	_, err := transport.ConfigFromEnv()
+	for _, name := range []string{"PREFACTOR_API_TOKEN", "APIURL", "PREFACTOR_RETRY_ON_STATUS_CODES"} {
+		if !strings.Contains(fmt.Sprint(err), name) {
+			t.Errorf("%s isn't reported in %v", name, err)
+		}
+	}
+}
+
 func TestValidateDoesNotShowTheToken(t *testing.T) {
 	t.Parallel()
 	cfg := transport.NewConfig("", "hush hush")
@@ -150,7 +162,7 @@ func TestConfigFromEnv(t *testing.T) {
 	}{
 		{"a token alone", "pf_1", "", "", "", transport.DefaultAPIURL, []int{429, 500, 502, 503, 504}},
 		{"everything", "pf_1", "https://api.test.com", "429, 503", "", "https://api.test.com", []int{429, 503}},
-		{"no token", "", "", "", "PREFACTOR_API_TOKEN", "", nil},
+		{"no token", "", "", "", "APIToken", "", nil},
 		{"a broken address", "pf_1", "api.test.com", "", "APIURL", "", nil},
 		{"codes that are no numbers", "pf_1", "", "429,5xx", "PREFACTOR_RETRY_ON_STATUS_CODES", "", nil},
 		{"codes that are no statuses", "pf_1", "", "429,1000", "RetryOnStatusCodes", "", nil},

@@ -22,7 +22,7 @@ func (c *Call) failed(ctx context.Context, status int, err error) error {
 		Key:          c.Key(),
 		Attempts:     c.Attempts(),
 		Elapsed:      time.Since(c.started),
-		MaybeApplied: c.unsettled.Load() > 0,
+		MaybeApplied: c.unsettled.Load() > 0 && !SafeMethod(c.op.method),
 		Err:          err,
 	}
 	if len(failure.Attempts) == 0 && c.sends.Load() > 0 {

@@ -11,11 +11,11 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
-// The idempotency key travels in this header and in this member of a JSON body.
-const (
-	KeyHeader = "Idempotency-Key"
-	keyMember = "idempotency_key"
-)
+// KeyHeader is the header in which the idempotency key travels.
+const KeyHeader = "Idempotency-Key"
+
+// keyMember is the member of a JSON body in which it travels too.
+const keyMember = "idempotency_key"
 
 // maxKey is the longest idempotency key, and generatedKey the length of the
 // part that the idempotency layer generates, a UUID.
@@ -54,7 +54,7 @@ func ValidateKeyPrefix(prefix string) error {
 // [ValidateKey] refuses, are an [errs.ClientError]; the request's body is closed
 // then.
 func SetKey(req *http.Request, candidate func() string) error {
-	if safeMethod(req.Method) {
+	if SafeMethod(req.Method) {
 		return nil
 	}
 	err := setKey(req, candidate)
@@ -95,6 +95,7 @@ func setKey(req *http.Request, candidate func() string) error {
 	call.setKey(key)
 	req.Header.Set(KeyHeader, key)
 	if body != nil && inBody == "" {
+		_ = req.Body.Close() // another one goes in its place
 		setBody(req, spliceKey(body, key))
 	}
 	return nil

@@ -76,16 +76,17 @@ func NewOp[T any](name, method, route string, options ...OpOption) *Op[T] {
 func newOperation(name, method, route string) operation {
 	return operation{
 		name: name, method: method, route: route,
-		replayable: safeMethod(method),
+		replayable: SafeMethod(method),
 		headerKey:  method == http.MethodDelete,
 	}
 }
 
-// safeMethod reports whether a method is safe by RFC 9110, section 9.2.1: such
-// requests change nothing, and so have no idempotency key.
-func safeMethod(method string) bool {
+// SafeMethod reports whether a method is safe by RFC 9110, section 9.2.1, as ""
+// is, which stands for GET: such requests change nothing, and so have no
+// idempotency key.
+func SafeMethod(method string) bool {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		return true
 	}
 	return false

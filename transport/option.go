@@ -35,9 +35,11 @@ func WithHeader(name, value string) Option {
 	}
 }
 
-// WithTimeout bounds the whole call, with all its attempts and waits. Its end
-// is an [errs.CanceledError] that matches [context.DeadlineExceeded]; a wait that
-// would outlast it is not begun. 0 or less ends the call at once.
+// WithTimeout bounds the whole call, with all its attempts and waits. When it
+// ends an attempt, the error is an [errs.CanceledError] that matches
+// [context.DeadlineExceeded]. A wait that would outlast it is not begun: that is
+// an [errs.RetryExhaustedError] with the last failure. 0 or less ends the call at
+// once.
 func WithTimeout(d time.Duration) Option {
 	return func(o *options) {
 		if o.timeout == 0 || d < o.timeout {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +59,8 @@ func (r Request) check() error {
 		return &errs.ClientError{Field: "Method", Problem: "is required"}
 	case !strings.HasPrefix(r.Path, "/"):
 		return &errs.ClientError{Field: "Path", Problem: "must begin with a slash"}
+	case slices.ContainsFunc(strings.Split(r.Path, "/"), func(segment string) bool { return segment == "." || segment == ".." }):
+		return &errs.ClientError{Field: "Path", Problem: "must not hold the segments . and .., which lead to another path"}
 	case strings.ContainsAny(r.Path, "?#"):
 		return &errs.ClientError{Field: "Path", Problem: "must not hold a query or fragment: give the query as Query"}
 	}

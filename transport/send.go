@@ -1,6 +1,9 @@
 package transport
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
 
 // OwnedRoundTripper is a round tripper that can take a request over. A request
 // that comes through RoundTrip belongs to the caller and must not be changed,
@@ -13,10 +16,30 @@ type OwnedRoundTripper interface {
 }
 
 // Send sends a request that the caller owns, and gives it away if next can take
-// it. The caller must not use req afterwards.
+// it. Afterwards the caller may ask it for its context, as [Read] does, and must
+// use nothing else of it.
+//
+// What comes back is a response, with a body, or an error, and never both or
+// neither, even if next breaks that part of its contract.
 func Send(next http.RoundTripper, req *http.Request) (*http.Response, error) {
 	if owner, ok := next.(OwnedRoundTripper); ok {
-		return owner.RoundTripOwned(req)
+		return either(owner.RoundTripOwned(req))
 	}
-	return next.RoundTrip(req)
+	return either(next.RoundTrip(req))
+}
+
+// either returns a response with a body, or an error.
+func either(resp *http.Response, err error) (*http.Response, error) {
+	switch {
+	case err != nil && resp != nil && resp.Body != nil:
+		_ = resp.Body.Close()
+		fallthrough
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, errors.New("a round tripper returned neither a response nor an error")
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	}
+	return resp, nil
 }

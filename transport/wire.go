@@ -1,15 +1,13 @@
 package transport
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
 // wire stands between the innermost layer and the base. It types the base's
-// errors, keeps account of what the server may have carried out, and mends
-// what a base may get wrong.
+// errors, and keeps account of what the server may have carried out.
 type wire struct {
 	base http.RoundTripper
 }
@@ -20,22 +18,13 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if ctx, ok := call.trace(req.Context()); ok {
 		req = req.WithContext(ctx)
 	}
-	resp, err := w.base.RoundTrip(req)
-	if err == nil && resp == nil {
-		err = errors.New("the base round tripper returned neither a response nor an error")
-	}
+	resp, err := either(w.base.RoundTrip(req))
 	if err != nil {
-		if resp != nil && resp.Body != nil {
-			_ = resp.Body.Close()
-		}
 		err = errs.FromBase(err)
 		if !errs.MaybeApplied(err) {
 			call.settle()
 		}
 		return nil, err
-	}
-	if resp.Body == nil {
-		resp.Body = http.NoBody
 	}
 	if !errs.Applicable(resp.StatusCode) {
 		call.settle()

@@ -78,7 +78,8 @@ func (a *auth) bind(origin string) error {
 	a.origin = target
 	if urlErr == nil && target.Scheme == "http" && !a.plainHTTP && !loopback(target.Hostname()) {
 		urlErr = &errs.ClientError{Field: "APIURL", Problem: "is plain http to " + target.Hostname() +
-			", where the token could be read on the way: use https, or replace the auth layer by one with AllowPlainHTTP"}
+			", where the token could be read on the way: use https or, where the network can be trusted, " +
+			`stack.Replace("auth", middleware.Auth(cfg.APIURL, cfg.APIToken, middleware.AllowPlainHTTP()))`}
 	}
 	var sourceErr error
 	switch source := a.source.(type) {

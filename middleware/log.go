@@ -30,9 +30,9 @@ func LogHeaders(names ...string) LogOption {
 
 // LogBodies has JSON bodies logged, up to limit bytes each, where the logger's
 // level is debug or lower; without this option none is. The value of a member
-// whose name has one of these in it, in any case, shows as "[redacted]": token,
-// secret, password, authorization, credential, cookie, api_key, and the names
-// given here. Whatever else the application puts into payloads shows.
+// whose name has one of these in it, in any case, shows as "[redacted]", unless
+// it is a number, a boolean or null: token, secret, password, authorization,
+// credential, cookie, api_key, and the names given here. Whatever else the application puts into payloads shows.
 func LogBodies(limit int, redact ...string) LogOption {
 	return func(l *logger) {
 		l.bodies = limit

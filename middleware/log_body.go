@@ -75,6 +75,10 @@ func (r *redactor) write(token jsontext.Token) error {
 	if err := r.out.WriteToken(jsontext.String(r.shorten(text))); err != nil || !r.secret(text) {
 		return err
 	}
+	switch r.in.PeekKind() {
+	case '0', 't', 'f', 'n': // such as the count of max_tokens
+		return nil
+	}
 	if err := r.in.SkipValue(); err != nil {
 		return err
 	}

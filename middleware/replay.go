@@ -11,11 +11,7 @@ import (
 // sent more than once: it has a safe method, an idempotency key, or a call that
 // says so.
 func replayable(req *http.Request) bool {
-	switch req.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, "":
-		return true
-	}
-	return req.Header.Get(transport.KeyHeader) != "" || transport.CallFrom(req.Context()).Replayable()
+	return transport.SafeMethod(req.Method) || req.Header.Get(transport.KeyHeader) != "" || transport.CallFrom(req.Context()).Replayable()
 }
 
 // rewindable reports whether a request's body, if it has one, can be had again.

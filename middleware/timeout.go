@@ -21,9 +21,8 @@ import (
 //
 // Position: once an attempt, outside envelope.
 func Timeout(d time.Duration) transport.Layer {
-	if d <= 0 {
-		return transport.RefusedLayer("timeout", transport.PerAttempt,
-			&errs.ClientError{Field: "RequestTimeout", Problem: "must be a positive duration"})
+	if err := transport.ValidateTimeout("RequestTimeout", d); err != nil {
+		return transport.RefusedLayer("timeout", transport.PerAttempt, err)
 	}
 	return transport.NewLayerFunc("timeout", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		ctx, cancel := context.WithCancelCause(req.Context())

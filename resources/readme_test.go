@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources"
 	"github.com/prefactordev/prefactor-go/resources/instances"
@@ -67,7 +68,11 @@ func TestREADMECompanyLayers(t *testing.T) {
 		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 			call := transport.CallFrom(req.Context())
 			resp, err := transport.Send(next, req)
-			log.Printf("%s: %d attempts", call.Operation(), len(call.Attempts()))
+			outcome := err
+			if err == nil {
+				outcome = transport.Read(req, resp).Err() // a 404 is a response, too
+			}
+			log.Printf("%s: %d attempts, error %v", call.Operation(), len(call.Attempts()), outcome)
 			return resp, err
 		})
 	mesh := transport.NewLayerFunc("mesh", transport.Anywhere,
@@ -85,7 +90,7 @@ func TestREADMECompanyLayers(t *testing.T) {
 	if _, err := api.Instances.Register(t.Context(), instances.RegisterParams{AgentID: prefactortest.AgentID, EnvironmentID: prefactortest.EnvironmentID}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(logged.String(), "agent_instances.register: 1 attempts") {
+	if !strings.Contains(logged.String(), "agent_instances.register: 1 attempts, error <nil>") {
 		t.Errorf("audit logged %q", logged.String())
 	}
 	if got := server.Journal()[0].Header.Get("X-Mesh-Route"); got != "blue" {
@@ -111,7 +116,11 @@ func TestREADMEOwnTransport(t *testing.T) {
 }
 
 func onOwnTransport(ctx context.Context, apiURL string, ownTransport http.RoundTripper) error {
-	client, err := transport.NewClient(apiURL, ownTransport)
+	rt, err := transport.NewStack(middleware.Idempotency("")).RoundTripper(ownTransport)
+	if err != nil {
+		return err
+	}
+	client, err := transport.NewClient(apiURL, rt)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@
 package resources
 
 import (
+	"errors"
+
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/resources/bulk"
 	"github.com/prefactordev/prefactor-go/resources/instances"
@@ -55,17 +57,15 @@ func New(client *transport.Client) *API {
 //	})
 //
 // The error holds everything that is wrong with cfg or with the stack, an
-// [errs.ClientError] each.
+// [errs.ClientError] each. What an edit takes out isn't asked for: with an auth
+// layer in place of the default one, cfg needs no token.
 func Open(cfg transport.Config, edits ...func(transport.Stack) transport.Stack) (*API, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
 	stack := middleware.Default(cfg)
 	for _, edit := range edits {
 		stack = edit(stack)
 	}
 	rt, err := stack.RoundTripper(transport.NewBase(cfg))
-	if err != nil {
+	if err = errors.Join(err, transport.ValidateTimeout("ConnectTimeout", cfg.ConnectTimeout)); err != nil {
 		return nil, err
 	}
 	client, err := transport.NewClient(cfg.APIURL, rt)

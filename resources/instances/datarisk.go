@@ -49,7 +49,7 @@ type Permission string
 
 // The permissions that the API documents.
 const (
-	PermissionUnknown Permission = unknown
+	PermissionUnknown Permission = "unknown"
 	Allowed           Permission = "allowed"
 	Disallowed        Permission = "disallowed"
 )
@@ -71,7 +71,7 @@ type Presence string
 
 // The presences that the API documents.
 const (
-	PresenceUnknown Presence = unknown
+	PresenceUnknown Presence = "unknown"
 	Included        Presence = "included"
 	Excluded        Presence = "excluded"
 )
@@ -93,7 +93,7 @@ type Classification string
 
 // The classifications that the API documents, the least sensitive first.
 const (
-	ClassificationUnknown Classification = unknown
+	ClassificationUnknown Classification = "unknown"
 	Public                Classification = "public"
 	Internal              Classification = "internal"
 	Confidential          Classification = "confidential"

@@ -22,9 +22,9 @@
 //	  <- a typed result, or a typed error with the story of its attempts
 //
 // Reading, classifying and decoding happen inside an attempt: a body that is cut
-// half-way is a failed attempt, which is repeated under any status; a page in
-// place of a document is repeated under a status that is; a 2xx that is whole but
-// broken is an error at once, for the call may have been applied.
+// half-way is a failed attempt, which is repeated under any status; an HTML page
+// under 503 is repeated, as the 503 is; a 2xx that is whole but broken is an error
+// at once, for the call may have been applied.
 //
 // # Packages
 //

@@ -42,7 +42,7 @@ type Field struct {
 // String returns "path: message (code)", without the parts that are empty.
 func (f Field) String() string {
 	var b strings.Builder
-	b.WriteString(f.Path)
+	b.WriteString(oneLine(f.Path))
 	if f.Message != "" {
 		b.WriteString(": ")
 		b.WriteString(oneLine(f.Message))
@@ -74,24 +74,16 @@ func (e *APIError) text(advice string) string {
 	switch {
 	case e.Code != "":
 		b.WriteString(" " + oneLine(e.Code))
-	case e.Status != 0:
-		b.WriteString(" " + http.StatusText(e.Status))
-	default:
+	case e.Status == 0:
 		b.WriteString(" with an error")
+	case http.StatusText(e.Status) != "":
+		b.WriteString(" " + http.StatusText(e.Status))
 	}
 	if e.Message != "" {
 		fmt.Fprintf(&b, ": %s", oneLine(e.Message))
 	}
-	for i, f := range e.Fields {
-		if i == 0 {
-			b.WriteString(" [")
-		} else {
-			b.WriteString(", ")
-		}
-		b.WriteString(f.String())
-		if i == len(e.Fields)-1 {
-			b.WriteString("]")
-		}
+	if len(e.Fields) > 0 {
+		fmt.Fprintf(&b, " [%s]", fieldList(e.Fields))
 	}
 	if advice != "" {
 		b.WriteString("; " + advice)
@@ -105,6 +97,21 @@ func (e *APIError) orNil() error {
 		return nil
 	}
 	return e
+}
+
+// shownFields is how many fields an error's text has.
+const shownFields = 10
+
+// fieldList returns the first fields, and how many more there are.
+func fieldList(fields []Field) string {
+	var texts []string
+	for _, f := range fields[:min(len(fields), shownFields)] {
+		texts = append(texts, f.String())
+	}
+	if more := len(fields) - shownFields; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // AuthError is a 401 or 403, or a token that couldn't be had.

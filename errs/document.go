@@ -78,7 +78,11 @@ func FromResponse(status int, h http.Header, body []byte) error {
 		}
 		return nil
 	case status < 400:
-		return NewContractError(status, "the API does not redirect"+location(h), body, nil)
+		problem := "that is no answer of the API"
+		if h.Get("Location") != "" {
+			problem = "the API does not redirect" + location(h)
+		}
+		return NewContractError(status, problem, body, nil)
 	case len(body) == 0:
 		return fromDocument(status, h, Document{})
 	}

@@ -65,6 +65,7 @@ func TestAnswersWithoutAnEnvelope(t *testing.T) {
 		{"page", 500, `<html>`, "*errs.ContractError"},
 		{"cut document", 500, `{"status":"err`, "*errs.ContractError"},
 		{"list", 500, `[1]`, "*errs.ContractError"},
+		{"unknown status", 599, ``, "*errs.APIError"},
 		{"not modified", 304, ``, "*errs.ContractError"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -62,13 +62,21 @@ func TestErrorTexts(t *testing.T) {
 			`server answered 503 unavailable: back soon; try again later`},
 		{"bulk item", errs.FromDocument(0, errs.Document{Status: "error", Message: "odd"}), false,
 			`server answered with an error: odd`},
+		{"unknown status", answer(599, ``), true,
+			`server answered 599; try again later`},
+		{"no status of the API's", answer(304, ``), false,
+			`server answered 304, but that is no answer of the API; check that the API URL leads to the API itself`},
+		{"fields of odd names", answer(422, `{"status":"error","code":"c","errors":{"a\nb":"x"}}`), false,
+			`server answered 422 c [a b: x]; correct the input`},
+		{"many fields", answer(422, `{"status":"error","code":"c","errors":{"a":["1","2","3","4","5","6","7","8","9","10","11","12"]}}`), false,
+			`server answered 422 c [a: 1, a: 2, a: 3, a: 4, a: 5, a: 6, a: 7, a: 8, a: 9, a: 10, and 2 more]; correct the input`},
 		{"redirect", answer(307, ``, "Location", "https://me:pw@elsewhere.example/x?token=t#f"), false,
 			`server answered 307, but the API does not redirect (to https://elsewhere.example/x); check that the API URL leads to the API itself`},
 		{"page", answer(502, `<html>`, "Content-Type", "text/html; charset=utf-8"), true,
 			`server answered 502, but its body is text/html and no JSON document; check that the API URL leads to the API itself`},
-		{"no connection", errs.FromBase(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), false,
+		{"no connection", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), false,
 			`no connection to the server: dial tcp: connect: connection refused; check the API URL and the network`},
-		{"cut body", errs.FromBase(io.ErrUnexpectedEOF), true,
+		{"cut body", errs.FromBase(t.Context(), io.ErrUnexpectedEOF), true,
 			`no whole answer from the server: unexpected EOF`},
 		{"canceled", errs.NewCanceledError(ended, unavailable), true,
 			`canceled by the caller: user closed the window; before that: server answered 503 unavailable: back soon; try again later`},
@@ -80,7 +88,7 @@ func TestErrorTexts(t *testing.T) {
 			`gave up, every attempt failed: server answered 503 unavailable: back soon; try again later`},
 		{"gave up on a long wait", &errs.RetryExhaustedError{Reason: errs.ReasonRetryAfter, Last: answer(503, ``, "Retry-After", "3600")}, true,
 			`gave up, the server asks for a longer wait than is set, 1h0m0s: server answered 503 Service Unavailable; try again later`},
-		{"untrusted certificate", errs.FromBase(x509.UnknownAuthorityError{}), false,
+		{"untrusted certificate", errs.FromBase(t.Context(), x509.UnknownAuthorityError{}), false,
 			`no connection to the server: x509: certificate signed by unknown authority; give the base transport your certificate authority, as with transport.NewBase`},
 		{"bad input", &errs.ClientError{Field: "schema_name", Problem: "is required"}, false,
 			`schema_name is required`},
@@ -110,7 +118,7 @@ func TestErrorTexts(t *testing.T) {
 func TestARefusalIsToldWithWhatCameBefore(t *testing.T) {
 	t.Parallel()
 	err := &errs.Error{Operation: "agent_spans.create", Method: "POST", Route: "/agent_spans", Elapsed: 2 * time.Second, MaybeApplied: true,
-		Attempts: []errs.Attempt{{Err: errs.FromBase(io.ErrUnexpectedEOF)}, {}},
+		Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), io.ErrUnexpectedEOF)}, {}},
 		Err:      &errs.RejectedError{Layer: "breaker", Cause: errors.New("circuit breaker open")}}
 	want := `prefactor: agent_spans.create: POST /agent_spans: 2 attempts in 2s: not sent: layer "breaker" refused: circuit breaker open` +
 		`; before that: no whole answer from the server: unexpected EOF` +

@@ -1,12 +1,14 @@
 package errs
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -59,16 +61,19 @@ func timeout(err error) bool {
 }
 
 // FromBase types an error of the base round tripper, which stands at the
-// network: a [NetworkError], or a [ClientError] for a request that no transport
-// would send. An error that is of this package already comes back as it is.
-func FromBase(err error) error {
-	if err == nil || typed(err) {
+// network, of a request with the context ctx: a [NetworkError], or a
+// [ClientError] for a request that no transport would send. An error that is of
+// this package already comes back as it is, unless it is but the cause with
+// which ctx ended, which may be another call's error.
+func FromBase(ctx context.Context, err error) error {
+	ended := ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+	if err == nil || typed(err) && !ended {
 		return err
 	}
 	if problem, ok := unsendable(err); ok {
 		return &ClientError{Field: "request", Problem: problem}
 	}
-	return &NetworkError{Sent: sent(err), Cause: err}
+	return &NetworkError{Sent: !unsent(err), Cause: err}
 }
 
 // FromLayer types an error of a layer that may not know this package: what is
@@ -78,20 +83,11 @@ func FromLayer(err error) error {
 	if err == nil || typed(err) || !network(err) {
 		return err
 	}
-	return &NetworkError{Sent: sent(err), Cause: err}
+	return &NetworkError{Sent: !unsent(err), Cause: err}
 }
 
 // typed reports whether a kind of this package is in err's chain.
-func typed(err error) bool {
-	for _, kind := range []error{ErrAuth, ErrNotFound, ErrValidation, ErrConflict, ErrRateLimited,
-		ErrContract, ErrNetwork, ErrCanceled, ErrRejected, ErrExhausted, ErrClient} {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	_, ok := errors.AsType[*APIError](err)
-	return ok
-}
+func typed(err error) bool { return outermost(err) != nil }
 
 // network reports whether err is plainly an error of the network.
 func network(err error) bool {
@@ -107,20 +103,23 @@ func network(err error) bool {
 	return false
 }
 
-// sent reports whether a request that failed with err may have left the
-// client.
-func sent(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
-		return false
-	}
-	if untrusted(err) {
-		return false
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return false
+// unsent reports whether it is sure that a request which failed with err never
+// left the client: there was no connection. Of several errors each must say so.
+func unsent(err error) bool {
+	switch e := err.(type) {
+	case *net.OpError:
+		return e.Op == "dial" || e.Op == "proxyconnect"
+	case tls.RecordHeaderError:
+		return e.Conn != nil // set before the handshake only
+	case *tls.CertificateVerificationError, x509.UnknownAuthorityError, x509.CertificateInvalidError, x509.HostnameError:
+		return true
+	case interface{ Unwrap() []error }:
+		return len(e.Unwrap()) > 0 && !slices.ContainsFunc(e.Unwrap(), func(part error) bool { return !unsent(part) })
+	case interface{ Unwrap() error }:
+		return e.Unwrap() != nil && unsent(e.Unwrap())
 	}
 	// The type of this one isn't exported by net/http.
-	return !strings.Contains(err.Error(), "TLS handshake timeout")
+	return err.Error() == "net/http: TLS handshake timeout"
 }
 
 // untrusted reports whether err means that the server's certificate was
@@ -139,13 +138,13 @@ func untrusted(err error) bool {
 	return ok
 }
 
-// unsendable recognizes what net/http refuses before it sends: these errors
-// have no types.
+// unsendable recognizes what net/http refuses before it sends, by how these
+// errors begin, for they have no types. What follows may be the server's words.
 func unsendable(err error) (problem string, ok bool) {
 	text := err.Error()
-	for _, part := range []string{"unsupported protocol scheme", "invalid header field",
-		"invalid method", "no Host in request URL", "nil Request"} {
-		if strings.Contains(text, part) {
+	for _, beginning := range []string{"unsupported protocol scheme", "net/http: invalid header field",
+		"net/http: invalid method", "http: no Host in request URL", "http: nil Request"} {
+		if strings.HasPrefix(text, beginning) {
 			return "can't be sent (" + text + ")", true
 		}
 	}

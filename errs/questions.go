@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -16,68 +17,70 @@ import (
 // mistakes, for a server whose certificate isn't trusted, and for any error
 // that isn't plainly of the network.
 func Retryable(err error) bool {
-	if errors.Is(err, ErrCanceled) || errors.Is(err, ErrRejected) || errors.Is(err, ErrClient) {
-		return false
+	switch kind := kindOf(err).(type) {
+	case nil: // a stranger's error
+		return network(err) && mendable(err)
+	case *NetworkError:
+		return mendable(err)
+	case *RetryExhaustedError:
+		return Retryable(kind.Last)
+	case *RateLimitError:
+		return true
+	case *ContractError:
+		return retryableStatus(kind.Status) && !errors.Is(kind, ErrTooLarge)
+	case *APIError:
+		return retryableStatus(kind.Status)
 	}
-	if auth, ok := errors.AsType[*AuthError](err); ok && auth.Cause != nil {
-		return false
-	}
-	if errors.Is(err, ErrTooLarge) {
-		return false
-	}
-	if status, ok := statusIn(err); ok {
-		switch status {
-		case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
-			http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return true
-		}
-		return false
-	}
-	if errors.Is(err, context.Canceled) || untrusted(err) {
-		return false
-	}
-	_, ok := errors.AsType[*NetworkError](err)
-	return ok || network(err)
+	return false
 }
 
-// statusIn returns the HTTP status of the answer that err stands for, if the
-// answer came whole.
-func statusIn(err error) (int, bool) {
-	if contract, ok := errors.AsType[*ContractError](err); ok {
-		return contract.Status, true
+// mendable reports whether time may mend an error of the network.
+func mendable(err error) bool { return !errors.Is(err, context.Canceled) && !untrusted(err) }
+
+func retryableStatus(status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
 	}
-	if api, ok := errors.AsType[*APIError](err); ok {
-		return api.Status, true
-	}
-	return 0, false
+	return false
 }
 
 // FromServer reports whether err is what the server said, in a document of the
 // API, and not something that the client found out.
 func FromServer(err error) bool {
-	if errors.Is(err, ErrContract) {
-		return false
+	switch kind := kindOf(err).(type) {
+	case *RetryExhaustedError:
+		return FromServer(kind.Last)
+	case *AuthError:
+		return kind.answered()
+	case *NotFoundError, *ValidationError, *ConflictError, *RateLimitError, *APIError:
+		return true
 	}
-	_, ok := errors.AsType[*APIError](err)
-	return ok
+	return false
 }
 
 // MaybeApplied reports whether the server may have carried out the call that
 // failed with err. It is false where that is sure: nothing was sent, or every
 // attempt was refused, with a 3xx, a 4xx or a document that says "error" under
-// 2xx. When it is true, repeat the call with
-// the same idempotency key, [Error.Key]: then it is applied once at most.
+// 2xx. When it is true, repeat the call with the same idempotency key,
+// [Error.Key]: then it is applied once at most.
 func MaybeApplied(err error) bool {
-	if call, ok := errors.AsType[*Error](err); ok {
-		return call.MaybeApplied
+	switch kind := outermost(err).(type) {
+	case *Error:
+		return kind.MaybeApplied
+	case *CanceledError:
+		return true
+	case *RetryExhaustedError:
+		return MaybeApplied(kind.Last) || slices.ContainsFunc(kind.Attempts, func(a Attempt) bool { return MaybeApplied(a.Err) })
+	case *NetworkError:
+		return kind.Sent
+	case *ContractError:
+		return Applicable(kind.Status)
+	case *APIError:
+		return kind.Status >= 500
 	}
-	if status, ok := statusIn(err); ok {
-		return Applicable(status) && (status >= 300 || !FromServer(err))
-	}
-	if lost, ok := errors.AsType[*NetworkError](err); ok {
-		return lost.Sent
-	}
-	return errors.Is(err, ErrCanceled)
+	return false
 }
 
 // Applicable reports whether a server that answered with this HTTP status may
@@ -92,4 +95,36 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 		return api.RetryAfter, true
 	}
 	return 0, false
+}
+
+// outermost returns the first kind of this package in err's chain, an [Error]
+// included; nil if there is none. What is inside of it, such as the failure
+// before a cancellation, is another story.
+func outermost(err error) error {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *Error, *CanceledError, *RetryExhaustedError, *NetworkError, *ContractError, *RejectedError, *ClientError,
+		*AuthError, *NotFoundError, *ValidationError, *ConflictError, *RateLimitError, *APIError:
+		return err
+	case interface{ Unwrap() error }:
+		return outermost(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if kind := outermost(part); kind != nil {
+				return kind
+			}
+		}
+	}
+	return nil
+}
+
+// kindOf returns the kind of failure that err is; nil if it is none of this
+// package.
+func kindOf(err error) error {
+	kind := outermost(err)
+	if call, ok := kind.(*Error); ok {
+		return kindOf(call.Err)
+	}
+	return kind
 }

@@ -43,20 +43,30 @@ func TestQuestions(t *testing.T) {
 		{"broken 200", errs.NewContractError(200, "its body is empty", nil, nil), false, false, true},
 		{"too large 503", errs.NewContractError(503, "its body is too large", nil, errs.ErrTooLarge), false, false, true},
 		{"error under 200", errs.FromResponse(200, nil, []byte(`{"status":"error","code":"not_found"}`)), false, true, false},
-		{"reset", errs.FromBase(reset), true, false, true},
+		{"reset", errs.FromBase(t.Context(), reset), true, false, true},
 		{"raw reset, from a stranger's layer", fmt.Errorf("mesh: %w", reset), true, false, false},
-		{"refused", errs.FromBase(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), true, false, false},
-		{"refused, seen through a stranger", fmt.Errorf("mesh: %w", errs.FromBase(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})), true, false, false},
-		{"proxy refused", errs.FromBase(&net.OpError{Op: "proxyconnect", Err: io.EOF}), true, false, false},
-		{"TLS handshake timeout", errs.FromBase(errors.New("net/http: TLS handshake timeout")), true, false, false},
-		{"unknown authority", errs.FromBase(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false, false, false},
-		{"wrong host", errs.FromBase(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}), false, false, false},
-		{"untyped error of the base", errs.FromBase(errors.New("http2: server sent GOAWAY")), true, false, true},
-		{"bad scheme", errs.FromBase(errors.New(`unsupported protocol scheme "ftp"`)), false, false, false},
+		{"refused", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), true, false, false},
+		{"refused, seen through a stranger", fmt.Errorf("mesh: %w", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})), true, false, false},
+		{"proxy refused", errs.FromBase(t.Context(), &net.OpError{Op: "proxyconnect", Err: io.EOF}), true, false, false},
+		{"TLS handshake timeout", errs.FromBase(t.Context(), errors.New("net/http: TLS handshake timeout")), true, false, false},
+		{"unknown authority", errs.FromBase(t.Context(), &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false, false, false},
+		{"wrong host", errs.FromBase(t.Context(), x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}), false, false, false},
+		{"untyped error of the base", errs.FromBase(t.Context(), errors.New("http2: server sent GOAWAY")), true, false, true},
+		{"bad scheme", errs.FromBase(t.Context(), errors.New(`unsupported protocol scheme "ftp"`)), false, false, false},
 		{"stranger's refusal", errors.New("policy says no"), false, false, false},
 		{"rejected", &errs.RejectedError{Layer: "breaker", Cause: reset}, false, false, false},
 		{"client", &errs.ClientError{Field: "id", Problem: "is empty"}, false, false, false},
-		{"canceled", errs.NewCanceledError(canceled, answer(503)), false, true, true},
+		{"canceled", errs.NewCanceledError(canceled, answer(503)), false, false, true},
+		{"canceled after a refusal", errs.NewCanceledError(canceled, answer(429)), false, false, true},
+		{"exhausted, the last not sent", &errs.RetryExhaustedError{Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), reset)}},
+			Last: errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})}, true, false, true},
+		{"rate limited in bulk", errs.FromDocument(0, errs.Document{Status: "error", Code: "rate_limited"}), true, true, false},
+		{"refused here, reset there", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reset)), true, false, true},
+		{"refused everywhere", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH})), true, false, false},
+		{"no TLS at the other end", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake", Conn: &net.TCPConn{}}), true, false, false},
+		{"broken TLS record", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "oversized record received"}), true, false, true},
+		{"a text of the server's", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: no Host in request URL`)), true, false, true},
+		{"another text of the server's", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: net/http: TLS handshake timeout`)), true, false, true},
 		{"exhausted", &errs.RetryExhaustedError{Last: answer(503)}, true, true, true},
 		{"token source failed", &errs.AuthError{APIError: &errs.APIError{}, Cause: reset}, false, false, false},
 		{"nil", nil, false, false, false},
@@ -85,6 +95,19 @@ func TestACallKnowsWhetherItMayHaveBeenApplied(t *testing.T) {
 	}
 }
 
+// As errgroup has it: the failure of one call ends the context of the others,
+// and net/http returns the cause as its own error.
+func TestTheCauseOfACancellationIsNotTheCallsOwnFailure(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	other := &errs.Error{Err: errs.FromResponse(404, nil, nil)}
+	cancel(other)
+	err := errs.FromBase(ctx, other)
+	if !errors.Is(err, errs.ErrNetwork) || !errs.MaybeApplied(err) || errs.FromServer(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // The errors of net/http that have no exported type are recognized by their
 // text: these tests hold the texts.
 func TestTheBasesErrorsAreRecognized(t *testing.T) {
@@ -106,7 +129,7 @@ func TestTheBasesErrorsAreRecognized(t *testing.T) {
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		return errs.FromBase(err)
+		return errs.FromBase(t.Context(), err)
 	}
 	for name, err := range map[string]error{
 		"scheme":       send("GET", "ftp://h/"),

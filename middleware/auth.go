@@ -92,7 +92,7 @@ func (a *auth) bind(origin string) error {
 }
 
 func (a *auth) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-	if !a.covers(req) || req.Header.Get("Authorization") != "" {
+	if !a.covers(req) || authorized(req.Header) {
 		return transport.Send(next, req)
 	}
 	token, err := a.token(req.Context())
@@ -171,6 +171,17 @@ func (a *auth) token(ctx context.Context) (transport.Secret, error) {
 		return transport.Secret{}, err
 	}
 	return token, transport.ValidateToken(token)
+}
+
+// authorized reports whether a header has credentials already, under whatever
+// spelling of the name.
+func authorized(h http.Header) bool {
+	for name := range h {
+		if strings.EqualFold(name, "Authorization") {
+			return true
+		}
+	}
+	return false
 }
 
 // covers reports whether a request goes to the origin.

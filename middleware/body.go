@@ -37,6 +37,9 @@ type endingBody struct {
 	end  func()
 }
 
+// Unwrap returns the body inside.
+func (b *endingBody) Unwrap() io.ReadCloser { return b.ReadCloser }
+
 func (b *endingBody) Close() error {
 	defer b.once.Do(b.end)
 	return b.ReadCloser.Close()

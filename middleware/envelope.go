@@ -30,5 +30,16 @@ func Envelope(limit int64) transport.Layer {
 		}
 		transport.ReadLimit(req, resp, limit)
 		return resp, nil
-	}).Describe(fmt.Sprintf("up to %d MiB", limit>>20))
+	}).Describe("up to " + bytesText(limit))
+}
+
+// bytesText returns a number of bytes in the largest unit that divides it.
+func bytesText(n int64) string {
+	switch {
+	case n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
 }

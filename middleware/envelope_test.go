@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"strings"
@@ -75,6 +76,51 @@ func TestEnvelopeLetsOtherBodiesStream(t *testing.T) {
 	}()
 	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "data: 1" {
 		t.Errorf("got %q, %v", body, err)
+	}
+}
+
+// Envelope's bound holds for whoever reads the answer again.
+func TestALargeBoundHoldsBehindAForeignLayer(t *testing.T) {
+	t.Parallel()
+	large := `{"status":"success","details":"` + strings.Repeat("x", transport.MaxAnswer) + `"}`
+	base := baseFunc(func(*http.Request) (*http.Response, error) {
+		return answerWith(http.StatusOK, "application/json", io.NopCloser(strings.NewReader(large))), nil
+	})
+	for _, limit := range []int64{64 << 20, math.MaxInt64} {
+		stack := middleware.Default(transport.NewConfig("https://api.example", "t")).Replace("envelope", middleware.Envelope(limit)).PerCall(foreign("foreign"))
+		if err := read(t.Context(), newClient(t, stack, "https://api.example", base)); err != nil {
+			t.Errorf("bound %d: %v", limit, err)
+		}
+	}
+}
+
+// endless is a JSON text without an end, which counts what is read of it.
+type endless struct{ read int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	e.read += int64(len(p))
+	return len(p), nil
+}
+
+func (e *endless) Close() error { return nil }
+
+func TestASmallBoundHoldsOutsideOfACall(t *testing.T) {
+	t.Parallel()
+	body := &endless{}
+	stack := middleware.Default(transport.NewConfig("https://api.example", "t")).Replace("envelope", middleware.Envelope(1<<10))
+	rt := build(t, stack, baseFunc(func(*http.Request) (*http.Response, error) {
+		return answerWith(http.StatusOK, "application/json", body), nil
+	}))
+	resp, err := rt.RoundTrip(newRequest(t, t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body.read > 1<<12 {
+		t.Errorf("%d bytes were read, beyond a bound of 1 KiB", body.read)
 	}
 }
 

@@ -3,7 +3,6 @@ package middleware
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -100,7 +99,7 @@ func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 	})
 	if err != nil && last.again { // the context ended in the wait
 		discard(last.resp)
-		return nil, errs.NewCanceledError(req.Context(), last.failure)
+		return unsent(run.prepared, errs.NewCanceledError(req.Context(), last.failure))
 	}
 	return last.resp, last.err
 }
@@ -123,12 +122,13 @@ type retryRun struct {
 	call     *transport.Call
 	spending *spending
 	attempts []errs.Attempt
+	prepared *http.Request // for the next attempt
 }
 
 // attempt makes one attempt and judges it.
 func (r *retryRun) attempt(number int) *outcome {
 	began := time.Now()
-	resp, err := r.send(number)
+	resp, err := r.send()
 	duration := time.Since(began)
 	r.spending.attempted()
 
@@ -150,14 +150,23 @@ func (r *retryRun) attempt(number int) *outcome {
 	return o
 }
 
-func (r *retryRun) send(number int) (*http.Response, error) {
-	req := r.req.Clone(r.req.Context())
-	if number > 1 {
-		if err := rewind(req); err != nil {
-			return nil, err
-		}
+func (r *retryRun) send() (*http.Response, error) {
+	req := r.prepared
+	if req == nil { // the first attempt has the request's own body
+		req = r.req.Clone(r.req.Context())
 	}
+	r.prepared = nil
 	return transport.Send(r.next, req)
+}
+
+// prepare makes the request of the next attempt.
+func (r *retryRun) prepare() error {
+	req := r.req.Clone(r.req.Context())
+	if err := rewind(req); err != nil {
+		return err
+	}
+	r.prepared = req
+	return nil
 }
 
 // judge decides whether a failed attempt is followed by another, and says why
@@ -191,6 +200,9 @@ func (r *retryRun) judge(o *outcome, number int) (text string, reason errs.Reaso
 	}
 	if !r.spending.retry() {
 		return string(errs.ReasonBudget), errs.ReasonBudget
+	}
+	if err := r.prepare(); err != nil {
+		return "not repeated: " + err.Error(), ""
 	}
 	o.again, o.wait = true, wait
 	return "retried", ""
@@ -242,18 +254,10 @@ func (r *retryRun) earlier() error {
 	return r.attempts[len(r.attempts)-2].Err
 }
 
-// drainLimit bounds what is read of a body that nobody wants, so that its
-// connection can be used again.
-const drainLimit = 64 << 10
-
-// discard closes a response that nobody gets. What is known to be left of a
-// small body is read first; one of unknown length might never end.
+// discard closes a response that nobody gets. The answer to a call has been read
+// by then, and its connection is free; what is left of a stream isn't waited for.
 func discard(resp *http.Response) {
-	if resp == nil {
-		return
+	if resp != nil {
+		_ = resp.Body.Close()
 	}
-	if resp.ContentLength >= 0 && resp.ContentLength <= drainLimit {
-		_, _ = io.CopyN(io.Discard, resp.Body, drainLimit)
-	}
-	_ = resp.Body.Close()
 }

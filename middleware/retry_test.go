@@ -209,6 +209,48 @@ func TestARetriedStreamIsClosed(t *testing.T) {
 	})
 }
 
+func TestAStalledBodyDoesNotHoldUpTheNextAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reader, writer := io.Pipe() // never written to
+		defer writer.Close()
+		first := true
+		stack := transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy()), middleware.Timeout(time.Second))
+		rt := build(t, stack, baseFunc(func(*http.Request) (*http.Response, error) {
+			if first {
+				first = false
+				resp := answerWith(http.StatusServiceUnavailable, "text/html", reader)
+				resp.ContentLength = 10
+				return resp, nil
+			}
+			return answerWith(http.StatusOK, "text/html", http.NoBody), nil
+		}))
+		resp, err := rt.RoundTrip(newRequest(t, t.Context()))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("got %v, %v", resp, err)
+		}
+		_ = resp.Body.Close()
+	})
+}
+
+func TestAnAnswerIsNotLostToABodyThatCantBeHadAgain(t *testing.T) {
+	t.Parallel()
+	rt := build(t, transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
+		_ = req.Body.Close()
+		return answerWith(http.StatusServiceUnavailable, "application/json", http.NoBody), nil
+	}))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(transport.KeyHeader, "k")
+	req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("the file is gone") }
+	resp, err := rt.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("got %v, %v", resp, err)
+	}
+}
+
 func TestUnderAPlainClientExhaustionIsTheLastResponse(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {

@@ -93,6 +93,9 @@ type timedBody struct {
 	attempt *timedAttempt
 }
 
+// Unwrap returns the body inside.
+func (b *timedBody) Unwrap() io.ReadCloser { return b.ReadCloser }
+
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {

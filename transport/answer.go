@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
@@ -69,7 +70,13 @@ func Read(req *http.Request, resp *http.Response) *Answer {
 
 // ReadLimit is [Read] with a bound of limit bytes.
 func ReadLimit(req *http.Request, resp *http.Response, limit int64) *Answer {
-	call := CallFrom(req.Context())
+	return read(req.Context(), resp, limit)
+}
+
+// read is [ReadLimit] for a request with the context ctx.
+func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
+	call := CallFrom(ctx)
+	limit = call.bound(min(limit, math.MaxInt64-1))
 	if a, ok := resp.Body.(*Answer); ok {
 		return a.rebind(resp, call)
 	}
@@ -89,7 +96,7 @@ func ReadLimit(req *http.Request, resp *http.Response, limit int64) *Answer {
 	}
 	_ = resp.Body.Close()
 	if a.readErr != nil {
-		a.readErr = a.readError(req.Context(), limit)
+		a.readErr = a.readError(ctx, limit)
 	}
 	a.rest = a.body
 	a.recall()
@@ -193,7 +200,7 @@ func (a *Answer) recall() {
 // rebind makes the Answer speak for resp, which a layer may have changed around
 // it.
 func (a *Answer) rebind(resp *http.Response, call *Call) *Answer {
-	if a.status != resp.StatusCode {
+	if a.status != resp.StatusCode || a.call != call {
 		a.status, a.value, a.reason = resp.StatusCode, nil, ""
 	}
 	a.header, a.call = resp.Header, call
@@ -207,14 +214,13 @@ func (a *Answer) readError(ctx context.Context, limit int64) error {
 	if errors.Is(a.readErr, errs.ErrTooLarge) {
 		return tooLarge(a, limit)
 	}
+	if ctx.Err() != nil {
+		return &errs.NetworkError{Sent: true, Cause: context.Cause(ctx)}
+	}
 	if errors.Is(a.readErr, errs.ErrNetwork) {
 		return a.readErr
 	}
-	cause := a.readErr
-	if ctx.Err() != nil {
-		cause = context.Cause(ctx)
-	}
-	return &errs.NetworkError{Sent: true, Cause: cause}
+	return &errs.NetworkError{Sent: true, Cause: a.readErr}
 }
 
 func tooLarge(a *Answer, limit int64) error {
@@ -252,8 +258,26 @@ func bufferable(resp *http.Response, limit int64) bool {
 	if resp.StatusCode == http.StatusSwitchingProtocols || resp.Body == http.NoBody || resp.ContentLength > limit {
 		return false
 	}
+	if _, ok := bodyAs[*prefixed](resp.Body); ok { // found too large before
+		return false
+	}
 	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
+}
+
+// bodyAs finds the first body of type T in body or in what it unwraps to.
+func bodyAs[T any](body io.ReadCloser) (found T, ok bool) {
+	for body != nil {
+		if found, ok = body.(T); ok {
+			return found, true
+		}
+		wrapper, wraps := body.(interface{ Unwrap() io.ReadCloser })
+		if !wraps {
+			break
+		}
+		body = wrapper.Unwrap()
+	}
+	return found, false
 }
 
 // startSize bounds what is allocated for a body before any of it has come.
@@ -262,7 +286,7 @@ const startSize = 64 << 10
 // readAll reads a body up to limit. What it has read comes back with any error;
 // a body beyond the limit gives [errs.ErrTooLarge].
 func readAll(resp *http.Response, limit int64) ([]byte, error) {
-	if resp.Body == http.NoBody {
+	if resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols {
 		return nil, nil
 	}
 	size := int64(512)

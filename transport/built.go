@@ -8,6 +8,8 @@ type built struct {
 	next  http.RoundTripper   // the outermost part, or the wire
 	parts []http.RoundTripper // outermost first
 	base  http.RoundTripper
+
+	retries bool // one of the layers, or of those of a stack below, retries
 }
 
 var _ OwnedRoundTripper = (*built)(nil)
@@ -25,15 +27,15 @@ func (b *built) CloseIdleConnections() { CloseIdleConnections(b.base) }
 // WrappedRoundTripper method that returns an [http.RoundTripper].
 //
 //	base, ok := transport.As[*http.Transport](rt)
-func As[T any](rt http.RoundTripper) (T, bool) {
+func As[T any](rt http.RoundTripper) (found T, ok bool) {
 	for rt != nil {
-		if found, ok := rt.(T); ok {
+		if found, ok = rt.(T); ok {
 			return found, true
 		}
 		switch next := rt.(type) {
 		case *built:
 			for _, part := range next.parts {
-				if found, ok := part.(T); ok {
+				if found, ok = As[T](part); ok {
 					return found, true
 				}
 			}
@@ -46,8 +48,7 @@ func As[T any](rt http.RoundTripper) (T, bool) {
 			rt = nil
 		}
 	}
-	var none T
-	return none, false
+	return found, false
 }
 
 // CloseIdleConnections closes the idle connections of rt, or of the first that

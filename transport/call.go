@@ -27,6 +27,8 @@ type Call struct {
 
 	sends     atomic.Int32 // requests that went to the base
 	unsettled atomic.Int32 // those that the server may have carried out
+	answered  atomic.Bool  // the last of them has an answer
+	limit     atomic.Int64 // the largest bound that an answer was read with
 
 	traced  atomic.Bool  // written and reused are kept
 	written atomic.Int32 // requests that the base wrote to a connection
@@ -174,6 +176,38 @@ func (c *Call) sending() {
 	if c != nil {
 		c.sends.Add(1)
 		c.unsettled.Add(1)
+	}
+}
+
+// bound returns the bound with which an answer is read: limit, or the larger one
+// that an answer of the call was read with before.
+func (c *Call) bound(limit int64) int64 {
+	if c == nil {
+		return limit
+	}
+	for {
+		before := c.limit.Load()
+		if before >= limit || c.limit.CompareAndSwap(before, limit) {
+			return max(before, limit)
+		}
+	}
+}
+
+// lost notes that a request ended without an answer.
+func (c *Call) lost(err error) {
+	if c == nil {
+		return
+	}
+	c.answered.Store(false)
+	if !errs.MaybeApplied(err) {
+		c.settle()
+	}
+}
+
+// heard notes that a request has an answer.
+func (c *Call) heard() {
+	if c != nil {
+		c.answered.Store(true)
 	}
 }
 

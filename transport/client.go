@@ -38,7 +38,7 @@ func NewClient(baseURL string, rt http.RoundTripper) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := rt.(*built); !ok {
+	if _, ok := As[*built](rt); !ok {
 		if rt, err = NewStack().RoundTripper(rt); err != nil {
 			return nil, err
 		}
@@ -46,10 +46,10 @@ func NewClient(baseURL string, rt http.RoundTripper) (*Client, error) {
 	return &Client{base: base, rt: rt}, nil
 }
 
-// With returns a client whose calls pass once through each of layers, the
-// outermost first, before they enter what c sends through. C itself stays as it
-// is. Layers that can't stand there, such as those that act once an attempt, are
-// refused as by [Stack.RoundTripper].
+// With returns a client whose calls pass through layers, the outermost first,
+// before they enter what c sends through. C itself stays as it is. Layers that
+// can't stand there, such as those that act once an attempt or a second retry,
+// are refused as by [Stack.RoundTripper].
 func (c *Client) With(layers ...Layer) (*Client, error) {
 	rt, err := NewStack().PerCall(layers...).RoundTripper(c.rt)
 	if err != nil {
@@ -88,9 +88,9 @@ func (c *Client) do(ctx context.Context, op *operation, in Input, set []Option) 
 	if err != nil {
 		return nil, call.failed(ctx, 0, err)
 	}
-	answer := Read(req, resp)
+	answer := read(carrier, resp, MaxAnswer)
 	if err := answer.Err(); err != nil {
-		if answer.status < 300 && errs.FromServer(err) {
+		if answer.status < 300 && errs.FromServer(err) && call.answered.Load() {
 			call.settle() // a refusal under 2xx
 		}
 		if answer.reason != "" {
@@ -141,7 +141,10 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 		if err := ValidateKey(opts.key); err != nil {
 			return nil, err
 		}
-		req.Header.Set(KeyHeader, opts.key)
+		req.Header.Add(KeyHeader, opts.key) // a second one is found by SetKey
+	}
+	if SafeMethod(op.method) {
+		req.Header.Del(KeyHeader)
 	}
 	return req, SetKey(req, nil)
 }
@@ -154,7 +157,7 @@ func (c *Client) target(op *operation, in Input) (*url.URL, error) {
 	}
 	target := *c.base
 	target.Path += plain
-	if escaped != plain {
+	if escaped != plain || c.base.RawPath != "" {
 		target.RawPath = c.base.EscapedPath() + escaped
 	}
 	target.RawQuery = in.Query.Encode()

@@ -163,6 +163,14 @@ func TestABadCallSendsNothing(t *testing.T) {
 		call func() error
 		want string
 	}{
+		{"two keys", func() error {
+			_, err := makeThing.Do(t.Context(), client, transport.Input{}, transport.WithHeader("Idempotency-Key", "one"), transport.WithIdempotencyKey("two"))
+			return err
+		}, "idempotency key is given twice, and differs: give one"},
+		{"raw path that walks", func() error {
+			_, err := client.Do(t.Context(), transport.Request{Method: "GET", Path: "/thing/../secret"})
+			return err
+		}, "Path must not hold the segments . and .., which lead to another path"},
 		{"no path value", func() error { _, err := getThing.Do(t.Context(), client, transport.Input{}); return err },
 			"id is missing: the route /thing/{id} needs it"},
 		{"empty path value", func() error {
@@ -249,6 +257,144 @@ func TestPathsAreEscapedBelowThePrefix(t *testing.T) {
 				t.Errorf("base %q, id %q: sent %s, want %s", base, id, path, want)
 			}
 		}
+	}
+}
+
+func TestAPathValueIsEscapedInARouteThatNeedsEscaping(t *testing.T) {
+	t.Parallel()
+	var path string
+	client := bare(t, func(w http.ResponseWriter, r *http.Request) {
+		path = r.URL.EscapedPath()
+		answer(200, `{}`)(w, r)
+	})
+	for route, want := range map[string]string{
+		"/agent name/{id}": "/api/v1/agent%20name/..%2F..%2Fadmin", "/agënt/{id}": "/api/v1/ag%C3%ABnt/..%2F..%2Fadmin",
+	} {
+		if _, err := client.Do(t.Context(), transport.Request{Method: "GET", Path: route, Values: []string{"../../admin"}}); err != nil {
+			t.Fatal(err)
+		}
+		if path != want {
+			t.Errorf("sent %s, want %s", path, want)
+		}
+	}
+}
+
+func TestAnEscapedPrefixIsKept(t *testing.T) {
+	t.Parallel()
+	var uri string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		uri = r.RequestURI
+		answer(200, `{"details":{"name":"a"}}`)(w, r)
+	}))
+	defer server.Close()
+	for base, want := range map[string]string{"/a%2Fb": "/a%2Fb/api/v1/thing/x", "/a%2Fb/api/v1/": "/a%2Fb/api/v1/thing/x", "?": "/api/v1/thing/x"} {
+		client, err := transport.NewClient(server.URL+base, http.DefaultTransport)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := getThing.Do(t.Context(), client, transport.Input{Values: []string{"x"}}); err != nil || uri != want {
+			t.Errorf("base %s: sent %s, want %s; %v", base, uri, want, err)
+		}
+	}
+	if _, err := transport.NewClient(server.URL+"/api/v1 ", http.DefaultTransport); !errors.Is(err, errs.ErrClient) {
+		t.Errorf("white space gave %v", err)
+	}
+}
+
+// on returns a client over layers on a base.
+func on(t *testing.T, base http.RoundTripper, layers ...transport.Layer) *transport.Client {
+	t.Helper()
+	rt, err := transport.NewStack(layers...).RoundTripper(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := transport.NewClient("http://localhost", rt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func document(body string) *http.Response {
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+}
+
+var naming = baseFunc(func(*http.Request) (*http.Response, error) { return document(`{"details":{"name":"a"}}`), nil })
+
+func TestALayerThatHidesTheCallLosesNoAnswer(t *testing.T) {
+	t.Parallel()
+	hides := transport.NewLayerFunc("hides", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		*req = *req.WithContext(transport.WithoutCall(req.Context()))
+		return transport.Send(next, req)
+	})
+	if got, err := makeThing.Do(t.Context(), on(t, naming, hides), transport.Input{}); err != nil || got.Details.Name != "a" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestACachedResponseIsDecodedForEachCall(t *testing.T) {
+	t.Parallel()
+	var cached *http.Response
+	cache := transport.NewLayerFunc("cache", transport.PerCall, func(req *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
+		if cached == nil {
+			cached, err = transport.Send(next, req)
+			if err == nil {
+				transport.Read(req, cached)
+			}
+		}
+		return cached, err
+	})
+	client := on(t, naming, cache)
+	first, err := makeThing.Do(t.Context(), client, transport.Input{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := getThing.Do(t.Context(), client, transport.Input{Values: []string{"x"}})
+	if err != nil || second.Details.Name != "a" || second == first {
+		t.Errorf("got %+v, %v", second, err)
+	}
+}
+
+// A layer that sends by a transport of its own goes past the wire's account.
+func TestWhatIsSentPastTheWireMayHaveBeenApplied(t *testing.T) {
+	t.Parallel()
+	reset := &errs.NetworkError{Sent: true, Cause: io.ErrUnexpectedEOF}
+	failover := transport.NewLayerFunc("failover", transport.Anywhere, func(*http.Request, http.RoundTripper) (*http.Response, error) { return nil, reset })
+	if _, err := makeThing.Do(t.Context(), on(t, naming, failover), transport.Input{}); !errs.MaybeApplied(err) {
+		t.Errorf("MaybeApplied is false: %v", err)
+	}
+	fallback := transport.NewLayerFunc("fallback", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if resp, err := transport.Send(next, req); err == nil {
+			return resp, nil
+		}
+		return document(`{"status":"error","code":"down"}`), nil
+	})
+	cut := baseFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
+	if _, err := makeThing.Do(t.Context(), on(t, cut, fallback), transport.Input{}); !errs.MaybeApplied(err) {
+		t.Errorf("MaybeApplied is false: %v", err)
+	}
+}
+
+func TestASecondRetryIsRefusedAroundAClient(t *testing.T) {
+	t.Parallel()
+	retry := func(name string) transport.Layer { return layer(name, transport.Anywhere).Retrying() }
+	if _, err := on(t, naming, retry("retry")).With(retry("another")); !errors.Is(err, errs.ErrClient) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := on(t, naming).With(retry("retry")); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestASwitchOfProtocolsEndsACall(t *testing.T) {
+	t.Parallel()
+	reader, writer := io.Pipe() // nothing ever comes
+	defer writer.Close()
+	upgraded := baseFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 101, Header: http.Header{}, Body: reader}, nil
+	})
+	if _, err := makeThing.Do(t.Context(), on(t, upgraded), transport.Input{}); !errors.Is(err, errs.ErrContract) {
+		t.Errorf("got %v", err)
 	}
 }
 

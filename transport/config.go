@@ -227,12 +227,17 @@ func ParseAPIURL(apiURL string) (*url.URL, error) {
 	}
 	u, err := url.Parse(apiURL)
 	switch {
+	case strings.ContainsAny(apiURL, " \t\r\n"):
+		return fault("holds white space: check how it was copied")
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
 		return fault("must be an absolute http or https URL: for example " + DefaultAPIURL)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "":
 		return fault("must have no user, query or fragment")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), apiPath) + apiPath
-	u.RawPath = ""
+	if u.RawPath != "" {
+		u.RawPath = strings.TrimSuffix(strings.TrimRight(u.RawPath, "/"), apiPath) + apiPath
+	}
+	u.ForceQuery = false
 	return u, nil
 }

@@ -22,13 +22,23 @@ func (c *Call) failed(ctx context.Context, status int, err error) error {
 		Key:          c.Key(),
 		Attempts:     c.Attempts(),
 		Elapsed:      time.Since(c.started),
-		MaybeApplied: c.unsettled.Load() > 0 && !SafeMethod(c.op.method),
+		MaybeApplied: !SafeMethod(c.op.method) && c.maybeApplied(err),
 		Err:          err,
 	}
 	if len(failure.Attempts) == 0 && c.sends.Load() > 0 {
 		failure.Attempts = []errs.Attempt{c.count(errs.Attempt{Number: 1, Status: status, Err: err, Duration: failure.Elapsed})}
 	}
 	return failure
+}
+
+// maybeApplied reports whether the server may have carried out a call that
+// failed with err. What was sent past the wire, by a layer that has a transport
+// of its own, only err can tell of.
+func (c *Call) maybeApplied(err error) bool {
+	if c.sends.Load() == 0 {
+		return !errors.Is(err, errs.ErrCanceled) && errs.MaybeApplied(err)
+	}
+	return c.unsettled.Load() > 0
 }
 
 // endedBy reports whether err is but the end of ctx, seen from further in.

@@ -2,9 +2,11 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -66,23 +68,21 @@ func SetKey(req *http.Request, candidate func() string) error {
 
 func setKey(req *http.Request, candidate func() string) error {
 	call := CallFrom(req.Context())
-	if key := call.Key(); key != "" && req.Header.Get(KeyHeader) == key {
+	inHeader, err := headerKey(req.Header)
+	if err != nil {
+		return err
+	}
+	if inHeader != "" && inHeader == call.Key() {
 		return nil // done before, by Client
 	}
 	body, inBody, err := keyedBody(req, call)
 	if err != nil {
 		return err
 	}
-	key := req.Header.Get(KeyHeader)
-	switch {
-	case key == "":
-		key = inBody
-	case inBody != "" && inBody != key:
+	if inHeader != "" && inBody != "" && inHeader != inBody {
 		return &errs.ClientError{Field: "idempotency key", Problem: "differs between the Idempotency-Key header and the body: give one"}
 	}
-	if key == "" {
-		key = call.Key()
-	}
+	key := cmp.Or(inHeader, inBody, call.Key())
 	if key == "" {
 		if candidate == nil {
 			return nil
@@ -94,20 +94,39 @@ func setKey(req *http.Request, candidate func() string) error {
 	}
 	call.setKey(key)
 	req.Header.Set(KeyHeader, key)
-	if body != nil && inBody == "" {
+	inHeaderOnly := req.Method == http.MethodDelete || call != nil && call.op.headerKey
+	if body != nil && inBody == "" && !inHeaderOnly {
 		_ = req.Body.Close() // another one goes in its place
 		setBody(req, spliceKey(body, key))
 	}
 	return nil
 }
 
-// keyedBody returns the body of a request if it is one that carries the key,
-// nil otherwise, and the key that it has.
+// headerKey returns the key in a header, and deletes it under other spellings of
+// the name than the canonical.
+func headerKey(h http.Header) (string, error) {
+	var key string
+	for name, values := range h {
+		if !strings.EqualFold(name, KeyHeader) {
+			continue
+		}
+		for _, value := range values {
+			if key != "" && value != key {
+				return "", &errs.ClientError{Field: "idempotency key", Problem: "is given twice, and differs: give one"}
+			}
+			key = value
+		}
+		if name != KeyHeader {
+			delete(h, name)
+		}
+	}
+	return key, nil
+}
+
+// keyedBody returns the body of a request if it is a JSON object that can be
+// replayed, nil otherwise, and the key that it has.
 func keyedBody(req *http.Request, call *Call) (body []byte, key string, err error) {
 	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil {
-		return nil, "", nil
-	}
-	if call != nil && call.op.headerKey || req.Method == http.MethodDelete {
 		return nil, "", nil
 	}
 	if call != nil && req.Body == call.body {

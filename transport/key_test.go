@@ -42,6 +42,7 @@ func TestSetKey(t *testing.T) {
 		{"two documents", "POST", "", `{}{}`, generated, `{}{}`, ""},
 		{"empty body", "POST", "", ``, generated, ``, ""},
 		{"DELETE", "DELETE", "", `{"a":1}`, generated, `{"a":1}`, ""},
+		{"DELETE with a key in the body", "DELETE", "", `{"idempotency_key":"mine"}`, "mine", `{"idempotency_key":"mine"}`, ""},
 		{"GET", "GET", "", ``, "", ``, ""},
 		{"HEAD", "HEAD", "", ``, "", ``, ""},
 		{"GET with a caller's key", "GET", "mine", ``, "mine", ``, ""},
@@ -91,6 +92,48 @@ func TestSetKey(t *testing.T) {
 				t.Errorf("content length %d, want %d", req.ContentLength, len(tt.wantBody))
 			}
 		})
+	}
+}
+
+func TestAKeyInTheHeaderIsOne(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		header http.Header
+		want   string // "" for a ClientError
+	}{
+		{"twice the same", http.Header{"Idempotency-Key": {"a", "a"}}, "a"},
+		{"two", http.Header{"Idempotency-Key": {"a", "b"}}, ""},
+		{"of another spelling", http.Header{"idempotency-key": {"a"}}, "a"},
+		{"two, of two spellings", http.Header{"idempotency-key": {"a"}, "Idempotency-Key": {"b"}}, ""},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = tt.header
+		err = transport.SetKey(req, func() string { return generated })
+		if tt.want == "" {
+			if !errors.Is(err, errs.ErrClient) {
+				t.Errorf("%s: got %v", tt.name, err)
+			}
+			continue
+		}
+		if err != nil || len(req.Header) != 1 || !slices.Equal(req.Header["Idempotency-Key"], []string{tt.want}) {
+			t.Errorf("%s: the header became %v, %v", tt.name, req.Header, err)
+		}
+	}
+}
+
+func TestTheBodyThatIsReplacedIsClosed(t *testing.T) {
+	t.Parallel()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader(`{"a":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := watchClose(req)
+	if err := transport.SetKey(req, func() string { return generated }); err != nil || !*closed {
+		t.Errorf("closed: %t, %v", *closed, err)
 	}
 }
 

@@ -109,24 +109,24 @@ func (o *Op[T]) Do(ctx context.Context, client *Client, in Input, options ...Opt
 	if err != nil {
 		return nil, err
 	}
-	if document, ok := answer.value.(*T); ok {
-		return document, nil
+	if len(answer.body) == 0 {
+		return new(T), nil // where that is fine
 	}
-	return new(T), nil // an empty answer, where that is fine
+	return answer.value.(*T), nil
 }
 
 // path fills the route's path values in. It returns the path as it is and as
 // it is escaped.
 func (o *operation) path(values []string) (plain, escaped string, err error) {
 	if len(values) == 0 && !strings.Contains(o.route, "{") {
-		return o.route, o.route, nil
+		return o.route, (&url.URL{Path: o.route}).EscapedPath(), nil
 	}
 	var plainPath, escapedPath strings.Builder
 	rest, next := o.route, 0
 	for {
 		before, after, found := strings.Cut(rest, "{")
 		plainPath.WriteString(before)
-		escapedPath.WriteString(before)
+		escapedPath.WriteString((&url.URL{Path: before}).EscapedPath())
 		if !found {
 			break
 		}

@@ -3,16 +3,22 @@ package transport
 import (
 	"errors"
 	"net/http"
+	"slices"
 )
 
 // check returns every fault of the stack and its base, joined.
 func (s Stack) check(base http.RoundTripper) error {
-	faults := s.faults
+	faults := slices.Clip(s.faults) // a stack is shared
 	if base == nil {
 		faults = append(faults, fault("has no base: give it NewBase(cfg) or http.DefaultTransport"))
 	}
 	faults = append(faults, s.checkLayers()...)
 	faults = append(faults, s.checkOrder()...)
+	if inner, ok := As[*built](base); ok && inner.retries {
+		if at := s.index(func(e entry) bool { return e.retrying }); at >= 0 {
+			faults = append(faults, fault("has the layer %q, which retries, on a base that does so too: their attempts would multiply", s.entries[at].name))
+		}
+	}
 	return errors.Join(faults...)
 }
 

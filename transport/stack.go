@@ -143,13 +143,13 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 		return nil, err
 	}
 	b := &built{base: base, next: base}
-	if _, ok := base.(*built); !ok { // a stack on a stack has its wire already
+	if inner, ok := As[*built](base); ok {
+		b.retries = inner.retries
+	} else { // a stack on a stack has its wire already
 		b.next = &wire{base: base}
 	}
-	if inner, ok := base.(*built); ok {
-		b.next = inner // has a wire of its own: sends are counted once
-	}
 	for _, e := range slices.Backward(s.entries) {
+		b.retries = b.retries || e.retrying
 		next := e.wrap(b.next)
 		if next == nil {
 			return nil, fault("layer %q wraps to nil: its wrap function must return a round tripper", e.name)

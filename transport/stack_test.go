@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prefactordev/prefactor-go/errs"
@@ -231,6 +232,21 @@ func TestAStackReportsAllItsFaultsAtOnce(t *testing.T) {
 	}
 }
 
+// A stack is a value that many goroutines may build.
+func TestAFaultyStackIsRefusedConcurrently(t *testing.T) {
+	t.Parallel()
+	s := sample().Without("a").Without("b").Without("c")
+	var builds sync.WaitGroup
+	for range 8 {
+		builds.Go(func() {
+			if _, err := s.RoundTripper(nil); err == nil || strings.Count(err.Error(), "stack has no") != 4 {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	builds.Wait()
+}
+
 func TestLayersAreListed(t *testing.T) {
 	t.Parallel()
 	var names []string
@@ -309,6 +325,20 @@ func TestAStackOnAStackLeavesErrorsAsTheyAre(t *testing.T) {
 	_, err = client.Do(t.Context(), transport.Request{Method: http.MethodPost, Path: "/x"})
 	if !errors.Is(err, refusal) || errors.Is(err, errs.ErrNetwork) || errs.MaybeApplied(err) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAsLooksWithinEachPart(t *testing.T) {
+	t.Parallel()
+	double := transport.NewLayer("double", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
+		return wrapped{&closingBase{baseFunc: next.RoundTrip}}
+	})
+	rt, err := sample().PerCall(double).RoundTripper(answering)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := transport.As[*closingBase](rt); !ok {
+		t.Error("the part within a part isn't found")
 	}
 }
 

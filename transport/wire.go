@@ -20,12 +20,11 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := either(w.base.RoundTrip(req))
 	if err != nil {
-		err = errs.FromBase(err)
-		if !errs.MaybeApplied(err) {
-			call.settle()
-		}
+		err = errs.FromBase(req.Context(), err)
+		call.lost(err)
 		return nil, err
 	}
+	call.heard()
 	if !errs.Applicable(resp.StatusCode) {
 		call.settle()
 	}

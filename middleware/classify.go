@@ -7,9 +7,9 @@ import (
 )
 
 // Classify returns the layer "classify", which finds each answer's verdict
-// while its attempt still runs: a success has its document decoded, an error is
-// typed, as [transport.Answer.Err] tells. The response stays as it came; a layer
-// outside asks transport.Read(req, resp).Err().
+// while its attempt still runs: a success has its document decoded, once for all
+// who ask, and an error is typed. The response stays as it came; a layer outside
+// asks transport.Read(req, resp).Err().
 //
 // Position: once an attempt, outside envelope.
 func Classify() transport.Layer {
@@ -18,7 +18,7 @@ func Classify() transport.Layer {
 		if err != nil {
 			return nil, err
 		}
-		_ = transport.Read(req, resp).Err() // kept in the answer for the layers outside
+		_ = transport.Read(req, resp).Err() // decodes a success; whoever asks again gets the same document
 		return resp, nil
 	})
 }

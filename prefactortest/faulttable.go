@@ -1,6 +1,7 @@
 package prefactortest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,17 +29,14 @@ import (
 // carry the same key; every body is closed; no goroutine is left; and the token
 // shows in no error.
 func TestFaults(t *testing.T, build Build, options ...SuiteOption) {
-	s := &suite{build: build}
-	for _, set := range options {
-		set(s)
-	}
+	s := newSuite(build, options)
 	for _, row := range faultTable() {
 		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { s.runRow(t, row) })
+			s.inBubble(t, func(t *testing.T) { s.runRow(t, row) })
 		})
 	}
 	t.Run("a thousand calls canceled in flight", func(t *testing.T) {
-		synctest.Test(t, s.cancelMany)
+		s.inBubble(t, s.cancelMany)
 	})
 	s.runTCP(t)
 }
@@ -61,7 +59,9 @@ type faultRow struct {
 	is     []error // what the error must match; none for a success
 	not    []error // what it must not match
 	status int     // of the error from the server
-	check  func(*errs.Error) error
+	check  func(*errs.Error) (broken invariant, problem string)
+
+	holds invariant // what a wrong outcome breaks; "" for holdsRepeats
 }
 
 const spanCreate = "agent_spans.create"
@@ -96,18 +96,18 @@ func faultTable() []faultRow {
 		{name: "503 with Retry-After", faults: []Fault{On(spanCreate).Reply(503).RetryAfter(7 * time.Second)},
 			requests: 2, waits: 7 * time.Second, atLeast: true},
 		{name: "429 with Retry-After beyond the deadline", faults: []Fault{On(spanCreate).Reply(429).RetryAfter(time.Hour)},
-			tune: longWaits, deadline: 1500 * time.Millisecond,
+			tune: longWaits, deadline: 1500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, not: []error{context.DeadlineExceeded}, status: 429, check: notApplied},
 		{name: "429 with retry_after_ms beyond the deadline", faults: []Fault{On(spanCreate).Reply(429).RetryAfterMS(time.Hour)},
-			tune: longWaits, deadline: 1500 * time.Millisecond,
+			tune: longWaits, deadline: 1500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, not: []error{context.DeadlineExceeded}, status: 429, check: notApplied},
 		{name: "429 with Retry-After above MaxRetryDelay", faults: []Fault{On(spanCreate).Reply(429).RetryAfter(time.Hour)},
-			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, status: 429,
-			check: func(e *errs.Error) error {
+			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, status: 429, holds: holdsWaits,
+			check: func(e *errs.Error) (invariant, string) {
 				if wait, ok := errs.RetryAfter(e); !ok || wait != time.Hour {
-					return fmt.Errorf("the error's RetryAfter is %s, want 1h", wait)
+					return holdsWaits, fmt.Sprintf("the error's RetryAfter is %s, want 1h", wait)
 				}
-				return nil
+				return "", ""
 			}},
 		{name: "HTML under 503, then success", faults: []Fault{On(spanCreate).HTML(503)},
 			requests: 2, connections: 1, waits: backoff1},
@@ -134,20 +134,20 @@ func faultTable() []faultRow {
 			not: []error{context.DeadlineExceeded, context.Canceled, errs.ErrCanceled}, check: timedOut},
 		{name: "attempt timeout within the body, then success", faults: []Fault{On(spanCreate).Stall(time.Hour)}, tune: shortAttempts,
 			requests: 2, waits: 5*time.Second + backoff1},
-		{name: "backoff longer than the deadline", faults: always(On(spanCreate).Reply(503)), deadline: 500 * time.Millisecond,
+		{name: "backoff longer than the deadline", faults: always(On(spanCreate).Reply(503)), deadline: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted}, not: []error{context.DeadlineExceeded}, status: 503},
-		{name: "second backoff longer than the deadline", faults: always(On(spanCreate).Reply(503)), deadline: 2200 * time.Millisecond,
+		{name: "second backoff longer than the deadline", faults: always(On(spanCreate).Reply(503)), deadline: 2200 * time.Millisecond, holds: holdsWaits,
 			requests: 2, waits: backoff1, is: []error{errs.ErrExhausted}, not: []error{context.DeadlineExceeded}, status: 503},
-		{name: "cancel in a wait", faults: always(On(spanCreate).Reply(503)), cancel: 500 * time.Millisecond,
+		{name: "cancel in a wait", faults: always(On(spanCreate).Reply(503)), cancel: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.Canceled, errStop}, not: []error{errs.ErrExhausted}, status: 503},
-		{name: "cancel in flight", faults: always(On(spanCreate).Hang()), cancel: 500 * time.Millisecond,
+		{name: "cancel in flight", faults: always(On(spanCreate).Hang()), cancel: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.Canceled, errStop}, not: []error{errs.ErrExhausted}, check: maybeApplied},
-		{name: "cancel within the body", faults: always(On(spanCreate).Stall(time.Hour)), cancel: 500 * time.Millisecond,
+		{name: "cancel within the body", faults: always(On(spanCreate).Stall(time.Hour)), cancel: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.Canceled}, check: maybeApplied},
-		{name: "deadline in flight", faults: always(On(spanCreate).Hang()), deadline: 500 * time.Millisecond,
+		{name: "deadline in flight", faults: always(On(spanCreate).Hang()), deadline: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.DeadlineExceeded}, not: []error{errs.ErrExhausted}, check: maybeApplied},
 		{name: "reset before the commit", faults: []Fault{On(spanCreate).ResetBefore()},
@@ -156,7 +156,7 @@ func faultTable() []faultRow {
 			requests: 2, connections: 2, waits: backoff1},
 		{name: "reset always", faults: always(On(spanCreate).ResetAfter()),
 			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork}, check: maybeApplied},
-		{name: "an answer of 200 MB", faults: []Fault{On(spanCreate).Oversized(200 << 20)},
+		{name: "an answer of 200 MB", faults: []Fault{On(spanCreate).Oversized(200 << 20)}, holds: holdsBound,
 			requests: 1, exactly: true, is: []error{errs.ErrContract, errs.ErrTooLarge}, not: []error{errs.ErrExhausted}, check: maybeApplied},
 	}
 }
@@ -168,25 +168,25 @@ func longWaits(cfg *transport.Config) { cfg.MaxRetryDelay = 2 * time.Hour }
 
 func shortAttempts(cfg *transport.Config) { cfg.RequestTimeout = 5 * time.Second }
 
-func maybeApplied(e *errs.Error) error {
+func maybeApplied(e *errs.Error) (invariant, string) {
 	if !errs.MaybeApplied(e) {
-		return errors.New("MaybeApplied is false, but the server may have acted on the call")
+		return holdsOnce, "MaybeApplied is false, but the server may have acted on the call"
 	}
-	return nil
+	return "", ""
 }
 
-func notApplied(e *errs.Error) error {
+func notApplied(e *errs.Error) (invariant, string) {
 	if errs.MaybeApplied(e) {
-		return errors.New("MaybeApplied is true, but the server refused the call")
+		return holdsOnce, "MaybeApplied is true, but the server refused the call"
 	}
-	return nil
+	return "", ""
 }
 
-func timedOut(e *errs.Error) error {
+func timedOut(e *errs.Error) (invariant, string) {
 	if !e.Timeout() {
-		return errors.New("the error's Timeout is false")
+		return holdsWaits, "the error's Timeout is false"
 	}
-	return nil
+	return "", ""
 }
 
 // runRow runs one row in a bubble of virtual time.
@@ -216,57 +216,64 @@ func (s *suite) runRow(t *testing.T, row faultRow) {
 	err := r.create(ctx)
 	elapsed := time.Since(began)
 	synctest.Wait() // for what a hedge leaves behind
-	s.checkOutcome(t, row, err)
-	s.checkTraffic(t, row, fake, elapsed)
+	journal := of(spanCreate, fake.Journal())
+	s.checkOutcome(t, row, journal, err)
+	s.checkTraffic(t, row, journal, fake.Connections(), elapsed)
 	r.checkInvariants(t, err)
 }
 
 // checkOutcome holds a row's error against what it must be.
-func (s *suite) checkOutcome(t *testing.T, row faultRow, err error) {
+func (s *suite) checkOutcome(t *testing.T, row faultRow, journal []Exchange, err error) {
 	t.Helper()
+	wrong := func(format string, args ...any) {
+		t.Helper()
+		broken(t, cmp.Or(row.holds, holdsRepeats), journal, format+": %v", append(args, err)...)
+	}
 	if len(row.is) == 0 && row.status == 0 {
 		if err != nil {
-			t.Errorf("the call failed: %v", err)
+			wrong("the call failed")
 		}
 		return
 	}
 	failure, ok := errors.AsType[*errs.Error](err)
 	if !ok {
-		t.Fatalf("the error is %T (%v), want an *errs.Error", err, err)
+		wrong("the error is %T, want an *errs.Error", err)
+		return
 	}
 	for _, want := range row.is {
 		if !errors.Is(err, want) {
-			t.Errorf("the error doesn't match %q: %v", want, err)
+			wrong("the error doesn't match %q", want)
 		}
 	}
 	for _, unwanted := range row.not {
 		if errors.Is(err, unwanted) {
-			t.Errorf("the error matches %q: %v", unwanted, err)
+			wrong("the error matches %q", unwanted)
 		}
 	}
 	if row.status != 0 {
 		if api, ok := errors.AsType[*errs.APIError](err); !ok || api.Status != row.status {
-			t.Errorf("the error holds no answer of status %d: %v", row.status, err)
+			wrong("the error holds no answer of status %d", row.status)
 		}
 	}
 	if row.check != nil {
-		if problem := row.check(failure); problem != nil {
-			t.Errorf("%v: %v", problem, err)
+		if what, problem := row.check(failure); problem != "" {
+			broken(t, what, journal, "%s: %v", problem, err)
 		}
 	}
 }
 
 // checkTraffic holds what the server saw against what a row allows.
-func (s *suite) checkTraffic(t *testing.T, row faultRow, fake *Fake, elapsed time.Duration) {
+func (s *suite) checkTraffic(t *testing.T, row faultRow, journal []Exchange, connections int, elapsed time.Duration) {
 	t.Helper()
 	if s.hedged {
 		return
 	}
-	if n := len(fake.Journal()) - 2; n != row.requests { // less register and start
-		t.Errorf("the server saw %d requests, want %d", n, row.requests)
+	if n := len(journal); n != row.requests {
+		broken(t, cmp.Or(row.holds, holdsRepeats), journal, "the server saw %d requests, want %d", n, row.requests)
+		return
 	}
-	if n := fake.Connections(); row.connections != 0 && n != row.connections {
-		t.Errorf("the requests took %d connections, want %d", n, row.connections)
+	if row.connections != 0 && connections != row.connections {
+		broken(t, holdsBodies, journal, "the requests took %d connections, want %d", connections, row.connections)
 	}
 	least, most := row.waits*3/4, row.waits*5/4
 	if row.atLeast || row.exactly {
@@ -276,7 +283,7 @@ func (s *suite) checkTraffic(t *testing.T, row faultRow, fake *Fake, elapsed tim
 		most = row.waits
 	}
 	if elapsed < least || elapsed > most {
-		t.Errorf("the call took %s, want %s to %s", elapsed, least, most)
+		broken(t, holdsWaits, journal, "the call took %s, want %s to %s", elapsed, least, most)
 	}
 }
 
@@ -303,21 +310,20 @@ func (s *suite) cancelMany(t *testing.T) {
 	time.AfterFunc(time.Second, cancel)
 	calls.Wait()
 	if n := wrong.Load(); n > 0 {
-		t.Errorf("%d of 1000 canceled calls didn't end in context.Canceled", n)
+		broken(t, holdsWaits, nil, "%d of 1000 canceled calls didn't end in context.Canceled", n)
 	}
-	r.checkInvariants(t, context.Canceled)
+	if open := r.base.open.Load(); open != 0 {
+		broken(t, holdsBodies, nil, "%d answers of 1000 canceled calls are open", open)
+	}
 }
 
 // runTCP runs the rows that need real sockets, with waits of milliseconds.
 func (s *suite) runTCP(t *testing.T) {
-	fast := func(cfg *transport.Config) {
-		cfg.InitialRetryDelay, cfg.MaxRetryDelay = time.Millisecond, 5*time.Millisecond
-	}
 	start := func(t *testing.T) (*Server, *rig) {
 		server := NewServer(t)
 		base := &http.Transport{}
 		t.Cleanup(base.CloseIdleConnections)
-		return server, s.rig(t, server.Fake, server.URL, base, fast)
+		return server, s.rig(t, server.Fake, server.URL, base, milliseconds)
 	}
 	for name, fault := range map[string]Fault{
 		"before": On(spanCreate).ResetBefore(),
@@ -328,7 +334,7 @@ func (s *suite) runTCP(t *testing.T) {
 			server.Inject(fault)
 			err := r.create(t.Context())
 			if err != nil {
-				t.Errorf("the call failed: %v", err)
+				broken(t, holdsRepeats, of(spanCreate, server.Journal()), "the call failed: %v", err)
 			}
 			r.checkInvariants(t, err)
 		})
@@ -340,16 +346,17 @@ func (s *suite) runTCP(t *testing.T) {
 			server.Inject(fault)
 			// net/http itself may send the request again, unseen by any layer:
 			// only the server can tell.
-			if err := r.create(t.Context()); err != nil {
-				t.Errorf("the call failed: %v", err)
+			err := r.create(t.Context())
+			journal := of(spanCreate, server.Journal())
+			if err != nil {
+				broken(t, holdsRepeats, journal, "the call failed: %v", err)
 			}
-			journal := server.Journal()
 			last := journal[len(journal)-1]
 			if !s.hedged && (last.Attempt != 2 || last.Status/100 != 2) {
-				t.Errorf("the last request was %s, attempt %d of its key; want the second, a success", last, last.Attempt)
+				broken(t, holdsKey, journal, "the last request is no success under the first one's key")
 			}
 			if n := len(server.Spans()); n != 2 {
-				t.Errorf("two calls left %d spans", n)
+				broken(t, holdsOnce, journal, "two calls left %d spans", n)
 			}
 		})
 	}
@@ -359,8 +366,11 @@ func (s *suite) runTCP(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := r.create(t.Context())
-		if !errors.Is(err, errs.ErrExhausted) || !errors.Is(err, errs.ErrNetwork) || errs.MaybeApplied(err) {
-			t.Errorf("want a network error that was not applied, after all attempts: %v", err)
+		if !errors.Is(err, errs.ErrExhausted) || !errors.Is(err, errs.ErrNetwork) {
+			broken(t, holdsRepeats, nil, "nobody listened, and the error is no network error after all attempts: %v", err)
+		}
+		if errs.MaybeApplied(err) {
+			broken(t, holdsOnce, nil, "MaybeApplied is true, but nobody listened: %v", err)
 		}
 		r.checkInvariants(t, err)
 	})
@@ -374,13 +384,13 @@ func (s *suite) runTCP(t *testing.T) {
 			server.Inject(On(spanCreate).Redirect(307, "http://user:pw@"+host+":"+port+"/elsewhere?token=hidden"))
 			err := r.create(t.Context())
 			if !errors.Is(err, errs.ErrContract) || !strings.Contains(err.Error(), "http://"+host+":"+port+"/elsewhere") {
-				t.Errorf("want a ContractError that names the target: %v", err)
+				broken(t, holdsRedirect, of(spanCreate, server.Journal()), "the error doesn't name the target: %v", err)
 			}
 			if strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "pw") {
-				t.Errorf("the error shows the target's query or userinfo: %v", err)
+				broken(t, holdsToken, of(spanCreate, server.Journal()), "the error shows the redirect's query or userinfo: %v", err)
 			}
 			if n := visits.Load(); n != 0 {
-				t.Errorf("the redirect was followed %d times", n)
+				broken(t, holdsRedirect, of(spanCreate, server.Journal()), "one was followed %d times", n)
 			}
 			r.checkInvariants(t, err)
 		})

@@ -78,14 +78,14 @@ func (o *outcome) reader(ctx context.Context) io.Reader {
 	r := io.MultiReader(
 		bytes.NewReader(o.body[:middle]),
 		&staller{ctx: ctx, left: o.stall},
-		io.LimitReader(filler{}, o.filler),
+		&filler{o.filler},
 		bytes.NewReader(o.body[middle:]),
 	)
 	if o.cut < 0 || len(o.body) == 0 {
 		return r
 	}
 	whole := int64(len(o.body)) + o.filler
-	return io.MultiReader(io.LimitReader(r, min(int64(o.cut), whole-1)), broken{})
+	return io.MultiReader(io.LimitReader(r, min(int64(o.cut), whole-1)), brokenOff{})
 }
 
 // plain tells that nothing happens to the body on its way.
@@ -105,14 +105,32 @@ func (s *staller) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// A filler reads the same letter for ever.
-type filler struct{}
+// A filler reads the same letter, left times.
+type filler struct{ left int64 }
 
-var fill = bytes.Repeat([]byte("x"), 32<<10)
+var fill = bytes.Repeat([]byte("x"), 128<<10)
 
-func (filler) Read(p []byte) (int, error) { return copy(p, fill), nil }
+func (f *filler) Read(p []byte) (int, error) {
+	if f.left == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(int64(len(p)), f.left)], fill)
+	f.left -= int64(n)
+	return n, nil
+}
 
-// broken is where a connection broke.
-type broken struct{}
+// WriteTo writes large pieces, and copies none of them.
+func (f *filler) WriteTo(w io.Writer) (written int64, err error) {
+	for f.left > 0 && err == nil {
+		var n int
+		n, err = w.Write(fill[:min(int64(len(fill)), f.left)])
+		f.left -= int64(n)
+		written += int64(n)
+	}
+	return written, err
+}
 
-func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+// brokenOff is where a connection broke.
+type brokenOff struct{}
+
+func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

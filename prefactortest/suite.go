@@ -30,6 +30,24 @@ type suite struct {
 	hedged bool
 }
 
+func newSuite(build Build, options []SuiteOption) *suite {
+	s := &suite{build: build}
+	for _, set := range options {
+		set(s)
+	}
+	return s
+}
+
+// inBubble runs a test of the stack in virtual time.
+func (s *suite) inBubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	watchGoroutines(func(strays func() []string) {
+		if inBubble(t, f) {
+			broken(t, holdsConcurrent, nil, "goroutines are left that nothing ends, in %s", strings.Join(strays(), ", "))
+		}
+	})
+}
+
 // rig is a stack under test on a fake.
 type rig struct {
 	fake     *Fake
@@ -102,10 +120,10 @@ var (
 )
 
 // create makes one span through the stack under test.
-func (r *rig) create(ctx context.Context) error {
+func (r *rig) create(ctx context.Context, options ...transport.Option) error {
 	_, err := opCreate.Do(ctx, r.client, transport.Input{Body: map[string]any{"details": map[string]any{
 		"agent_instance_id": r.instance, "schema_name": "llm", "status": "active", "payload": map[string]any{},
-	}}})
+	}}}, options...)
 	return err
 }
 
@@ -113,36 +131,48 @@ func (r *rig) create(ctx context.Context) error {
 // err.
 func (r *rig) checkInvariants(t *testing.T, err error) {
 	t.Helper()
+	journal := of(spanCreate, r.fake.Journal())
 	spans := len(r.fake.Spans())
 	switch {
 	case err == nil && spans != 1:
-		t.Errorf("the call succeeded, and left %d spans", spans)
+		broken(t, holdsOnce, journal, "the call succeeded, and left %d spans", spans)
 	case err != nil && spans > 1:
-		t.Errorf("the call failed, and left %d spans: %v", spans, err)
+		broken(t, holdsOnce, journal, "the call failed, and left %d spans: %v", spans, err)
 	case err != nil && spans == 1 && !errs.MaybeApplied(err):
-		t.Errorf("MaybeApplied is false, but the span is there: %v", err)
+		broken(t, holdsOnce, journal, "MaybeApplied is false, but the span is there: %v", err)
 	}
-	keys := make(map[string]bool)
-	for _, x := range r.fake.Journal() {
-		if x.Operation != spanCreate {
-			continue
-		}
-		keys[x.Key] = true
-		if x.Key == "" || x.HeaderKey != x.BodyKey {
-			t.Errorf("%s carries the key %q in its header and %q in its body", x, x.HeaderKey, x.BodyKey)
-		}
-	}
-	failure, _ := errors.AsType[*errs.Error](err)
-	if failure != nil && len(keys) > 0 && (len(keys) != 1 || !keys[failure.Key]) {
-		t.Errorf("the requests carried the keys %v, the error holds %q", keys, failure.Key)
-	}
-	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), Token) {
-		t.Error("the error shows the token")
-	}
+	r.checkKeys(t, journal, err)
+	r.checkError(t, journal, err)
 	if open := r.base.open.Load(); open != 0 {
-		t.Errorf("%d bodies were not closed", open)
+		broken(t, holdsBodies, journal, "%d of the answers are open", open)
 	}
 	if n := r.base.read.Load(); n > transport.MaxAnswer+(1<<20) {
-		t.Errorf("%d bytes of the answer were read", n)
+		broken(t, holdsBound, journal, "%d bytes of an answer were read", n)
+	}
+}
+
+// checkKeys looks at the keys of a call that ended in err.
+func (r *rig) checkKeys(t *testing.T, journal []Exchange, err error) {
+	t.Helper()
+	keys := make(map[string]bool)
+	for _, x := range journal {
+		keys[x.Key] = true
+		if x.Key == "" || x.HeaderKey != x.BodyKey {
+			broken(t, holdsKey, []Exchange{x}, "a request carries the key %q in its header and %q in its body", x.HeaderKey, x.BodyKey)
+		}
+	}
+	if len(keys) > 1 {
+		broken(t, holdsKey, journal, "one call had %d keys", len(keys))
+	}
+	if failure, ok := errors.AsType[*errs.Error](err); ok && len(keys) == 1 && !keys[failure.Key] {
+		broken(t, holdsKey, journal, "the error holds the key %q", failure.Key)
+	}
+}
+
+// checkError looks for the token in an error.
+func (r *rig) checkError(t *testing.T, journal []Exchange, err error) {
+	t.Helper()
+	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), Token) {
+		broken(t, holdsToken, journal, "the error shows it")
 	}
 }

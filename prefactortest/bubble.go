@@ -1,0 +1,89 @@
+package prefactortest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+// inBubble runs f in a bubble of virtual time. It reports whether goroutines
+// were left in it that nothing can end, which [synctest.Test] would panic for.
+func inBubble(t *testing.T, f func(t *testing.T)) (stuck bool) {
+	t.Helper()
+	defer func() {
+		problem := recover()
+		if err, ok := problem.(error); ok && strings.HasPrefix(err.Error(), "deadlock") {
+			stuck = true
+			return
+		}
+		if problem != nil {
+			panic(problem)
+		}
+	}()
+	synctest.Test(t, f)
+	return false
+}
+
+// watchLabel marks the goroutines that a watched function starts.
+const watchLabel = "prefactortest"
+
+var watches atomic.Int64
+
+// watchGoroutines runs f, which can ask strays for the goroutines that it has
+// started, itself or through others, and that still run: for each the function
+// that it is in.
+func watchGoroutines(f func(strays func() []string)) {
+	id := strconv.FormatInt(watches.Add(1), 10)
+	pprof.Do(context.Background(), pprof.Labels(watchLabel, id), func(context.Context) {
+		f(func() []string { return labelled(id) })
+	})
+}
+
+// labelled gives the innermost function of each other goroutine with the label.
+func labelled(id string) []string {
+	var profile bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
+		panic("prefactortest: can't list the goroutines: " + err.Error())
+	}
+	var found []string
+	// Goroutines with the same stack are one block, which begins with their
+	// number; blocks are separated by empty lines.
+	for block := range strings.SplitSeq(profile.String(), "\n\n") {
+		if !strings.Contains(block, strconv.Quote(watchLabel)+":"+strconv.Quote(id)) || strings.Contains(block, "prefactortest.labelled") {
+			continue
+		}
+		name := innermost(block)
+		if strings.HasPrefix(name, "runtime.goexit") {
+			continue // has ended, as far as anyone can tell
+		}
+		head, _, _ := strings.Cut(block, " @")
+		number, _ := strconv.Atoi(head[strings.LastIndexByte(head, '\n')+1:])
+		for range number {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// innermost gives the first function of a stack that isn't of the runtime or
+// of synchronization, if there is one.
+func innermost(block string) (name string) {
+	lines := bufio.NewScanner(strings.NewReader(block))
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 3 || fields[0] != "#" || fields[1] == "labels:" {
+			continue
+		}
+		name, _, _ = strings.Cut(fields[2], "+0x")
+		if !strings.HasPrefix(name, "runtime.") && !strings.HasPrefix(name, "sync.") && !strings.HasPrefix(name, "time.") {
+			break
+		}
+	}
+	return name
+}

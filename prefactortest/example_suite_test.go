@@ -1,0 +1,56 @@
+package prefactortest_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// audit is a layer as a company has it: it writes down what is sent.
+func audit(to io.Writer) transport.Layer {
+	return transport.NewLayerFunc("audit", transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		fmt.Fprintln(to, req.Method, req.URL.Path, transport.CallFrom(req.Context()).Key())
+		return transport.Send(next, req)
+	})
+}
+
+// audited is the default stack with the audit in it.
+func audited(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	return middleware.Default(cfg).PerAttempt(audit(io.Discard)).RoundTripper(base)
+}
+
+func ExampleTestLayer() {
+	// In a test file: func TestAudit(t *testing.T)
+	_ = func(t *testing.T) {
+		prefactortest.TestLayer(t, audit(io.Discard))
+	}
+}
+
+func ExampleTestStack() {
+	// In a test file: func TestOurStack(t *testing.T)
+	_ = func(t *testing.T) {
+		prefactortest.TestStack(t, audited)
+	}
+}
+
+func ExampleTestFaults() {
+	// In a test file: func TestOurStackUnderAHedge(t *testing.T)
+	_ = func(t *testing.T) {
+		prefactortest.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+			hedge := middleware.Hedge(middleware.NewHedge(cfg.RequestTimeout / 10))
+			return middleware.Default(cfg).PerAttempt(hedge).RoundTripper(base)
+		}, prefactortest.Hedged())
+	}
+}
+
+func ExampleTestStorm() {
+	// In a test file: func TestOurStackInAStorm(t *testing.T)
+	_ = func(t *testing.T) {
+		prefactortest.TestStorm(t, audited, 100_000)
+	}
+}

@@ -1,0 +1,188 @@
+package prefactortest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A probe stands inside a layer under test, as its base: it answers as its
+// script says and remembers what it was sent.
+type probe struct {
+	script answerer
+	late   bool // request bodies are read only after the answer
+
+	mu        sync.Mutex
+	sightings []*sighting
+	bodies    []*trackedBody // of the responses
+	idle      int            // how often CloseIdleConnections was called
+	readers   sync.WaitGroup
+}
+
+// An answerer answers the n-th request, from 1, that reaches a probe.
+type answerer = func(n int, req *http.Request) (*http.Response, error)
+
+// A sighting is one request as it came to the probe.
+type sighting struct {
+	req     *http.Request
+	url     string
+	header  http.Header
+	length  int64
+	body    []byte
+	bodyErr error
+	replay  []byte // what GetBody gives; nil without it
+
+	resp *http.Response // what the probe made of it
+	err  error
+}
+
+func (p *probe) RoundTrip(req *http.Request) (*http.Response, error) {
+	s := &sighting{req: req, url: req.URL.String(), header: req.Header.Clone(), length: req.ContentLength}
+	p.mu.Lock()
+	p.sightings = append(p.sightings, s)
+	n := len(p.sightings)
+	p.mu.Unlock()
+	if p.late {
+		p.readers.Go(func() {
+			time.Sleep(time.Duration(n) * time.Minute)
+			s.readBody()
+		})
+	} else {
+		s.readBody()
+	}
+	if err := req.Context().Err(); err != nil {
+		s.err = err
+		return nil, err
+	}
+	resp, err := p.script(n, req)
+	s.resp, s.err = resp, err
+	if resp != nil && resp.Body != nil && resp.Body != http.NoBody {
+		body := &trackedBody{ReadCloser: resp.Body}
+		p.mu.Lock()
+		p.bodies = append(p.bodies, body)
+		p.mu.Unlock()
+		resp.Body = body
+		if _, ok := body.ReadCloser.(io.Writer); ok {
+			resp.Body = writableBody{body}
+		}
+	}
+	return resp, err
+}
+
+// readBody reads the request's body as a transport does, and what GetBody has.
+func (s *sighting) readBody() {
+	if s.req.GetBody != nil {
+		if again, err := s.req.GetBody(); err == nil {
+			s.replay, _ = io.ReadAll(again)
+			again.Close()
+		}
+	}
+	if s.req.Body != nil {
+		s.body, s.bodyErr = io.ReadAll(s.req.Body)
+		s.req.Body.Close()
+	}
+}
+
+func (p *probe) CloseIdleConnections() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle++
+}
+
+// seen gives what came so far.
+func (p *probe) seen() []*sighting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sightings)
+}
+
+// open counts the responses whose bodies were not closed.
+func (p *probe) open() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.bodies {
+		if !b.isClosed() {
+			n++
+		}
+	}
+	return n
+}
+
+// A trackedBody knows whether it was closed, and isn't read after that.
+type trackedBody struct {
+	io.ReadCloser
+	mu     sync.Mutex
+	closed bool
+}
+
+func (b *trackedBody) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
+}
+
+func (b *trackedBody) Read(p []byte) (int, error) {
+	if b.isClosed() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.ReadCloser.Read(p)
+}
+
+func (b *trackedBody) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	return b.ReadCloser.Close()
+}
+
+// A writableBody is that of a 101 Switching Protocols.
+type writableBody struct{ *trackedBody }
+
+func (b writableBody) Write(p []byte) (int, error) { return b.ReadCloser.(io.Writer).Write(p) }
+
+// What a script answers with.
+
+const successDocument = `{"status":"success","details":{"id":"probe-1"}}`
+
+// probeReply is an answer of the probe.
+func probeReply(req *http.Request, status int, contentType string, body io.Reader, length int64) *http.Response {
+	closer, ok := body.(io.ReadCloser)
+	if !ok {
+		closer = io.NopCloser(body)
+	}
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        http.Header{"Content-Type": {contentType}, "X-Probe": {"kept"}},
+		Body:          closer,
+		ContentLength: length,
+		Request:       req,
+	}
+}
+
+// document answers with a document of the API under the status.
+func document(req *http.Request, status int) *http.Response {
+	body := successDocument
+	if status >= http.StatusBadRequest {
+		body = string(encode(statusError(status).doc()))
+	}
+	return probeReply(req, status, "application/json", strings.NewReader(body), int64(len(body)))
+}
+
+// errProbe is the failure of a probe.
+var errProbe = errors.New("the connection broke")
+
+// A duplex is the body of a 101 Switching Protocols.
+type duplex struct {
+	io.Reader
+	written bytes.Buffer
+}
+
+func (d *duplex) Write(p []byte) (int, error) { return d.written.Write(p) }
+func (d *duplex) Close() error                { return nil }

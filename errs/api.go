@@ -117,7 +117,8 @@ func fieldList(fields []Field) string {
 // AuthError is a 401 or 403, or a token that couldn't be had.
 type AuthError struct {
 	// APIError is what the server said. It is never nil; its Status is 0 if the
-	// token source failed before any server was asked.
+	// token source failed before any server was asked, and for an item of a bulk
+	// answer.
 	*APIError
 
 	// Cause is why the token source failed; nil if the server refused the
@@ -130,9 +131,9 @@ func (e *AuthError) Error() string {
 		return e.text("check that the token is valid and that its scope allows this operation")
 	}
 	if !e.answered() {
-		return fmt.Sprintf("no token: %v; mend the token source", e.Cause)
+		return fmt.Sprintf("no token: %s; mend the token source", withoutQuery(e.Cause))
 	}
-	return e.text(fmt.Sprintf("no fresh token: %v; mend the token source", e.Cause))
+	return e.text(fmt.Sprintf("no fresh token: %s; mend the token source", withoutQuery(e.Cause)))
 }
 
 // Is reports whether target is [ErrAuth].
@@ -152,7 +153,9 @@ func (e *AuthError) Unwrap() []error {
 }
 
 // answered reports whether a server was asked.
-func (e *AuthError) answered() bool { return e.APIError != nil && e.Status != 0 }
+func (e *AuthError) answered() bool {
+	return e.APIError != nil && (e.Status != 0 || e.Cause == nil)
+}
 
 // NotFoundError is a 404.
 type NotFoundError struct{ *APIError }

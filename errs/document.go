@@ -36,9 +36,10 @@ type looseDocument struct {
 	RetryAfterMS jsontext.Value `json:"retry_after_ms"`
 }
 
-// parseDocument reads an error document. Members of an unexpected type are
-// left empty; err is set only if body isn't a JSON object.
-func parseDocument(body []byte) (Document, error) {
+// ParseDocument reads the part of a JSON document that tells success from error.
+// Members of an unexpected type are left empty; the error is set only if body
+// isn't a JSON object.
+func ParseDocument(body []byte) (Document, error) {
 	var loose looseDocument
 	if err := json.Unmarshal(body, &loose, lenient); err != nil {
 		return Document{}, err
@@ -73,7 +74,7 @@ func text(v jsontext.Value) string {
 func FromResponse(status int, h http.Header, body []byte) error {
 	switch {
 	case status >= 200 && status < 300:
-		if d, err := parseDocument(body); err == nil && d.Status == "error" {
+		if d, err := ParseDocument(body); err == nil && d.Status == "error" {
 			return fromDocument(status, h, d)
 		}
 		return nil
@@ -86,7 +87,7 @@ func FromResponse(status int, h http.Header, body []byte) error {
 	case len(body) == 0:
 		return fromDocument(status, h, Document{})
 	}
-	d, err := parseDocument(body)
+	d, err := ParseDocument(body)
 	if err != nil {
 		problem := "its body is " + contentType(h) + " and no JSON document"
 		return NewContractError(status, problem, body, fromDocument(status, h, Document{}))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -50,6 +51,9 @@ func TestErrorTexts(t *testing.T) {
 			`no token: vault is sealed; mend the token source`},
 		{"no fresh token", &errs.AuthError{APIError: &errs.APIError{Status: 401}, Cause: errors.New("vault is sealed")}, false,
 			`server answered 401 Unauthorized; no fresh token: vault is sealed; mend the token source`},
+		{"no token, from a URL with a secret", &errs.AuthError{APIError: &errs.APIError{}, Cause: fmt.Errorf("idp: %w",
+			&url.Error{Op: "Post", URL: "https://me:pw@idp.example/token?client_secret=canary", Err: io.EOF})}, false,
+			`no token: idp: Post https://idp.example/token: EOF; mend the token source`},
 		{"not found", answer(404, `{"status":"error","code":"not_found","message":"No such span"}`), false,
 			`server answered 404 not_found: No such span; check the id and the API URL`},
 		{"conflict", answer(409, `{"status":"error","code":"invalid_action","message":"already finished"}`), false,

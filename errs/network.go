@@ -30,12 +30,12 @@ type NetworkError struct {
 
 func (e *NetworkError) Error() string {
 	if e.Sent {
-		return fmt.Sprintf("no whole answer from the server: %v", e.Cause)
+		return "no whole answer from the server: " + withoutQuery(e.Cause)
 	}
 	if untrusted(e.Cause) {
-		return fmt.Sprintf("no connection to the server: %v; give the base transport your certificate authority, as with transport.NewBase", e.Cause)
+		return fmt.Sprintf("no connection to the server: %s; give the base transport your certificate authority, as with transport.NewBase", withoutQuery(e.Cause))
 	}
-	return fmt.Sprintf("no connection to the server: %v; check the API URL and the network", e.Cause)
+	return fmt.Sprintf("no connection to the server: %s; check the API URL and the network", withoutQuery(e.Cause))
 }
 
 // Is reports whether target is [ErrNetwork].

@@ -60,6 +60,7 @@ func TestQuestions(t *testing.T) {
 		{"canceled after a refusal", errs.NewCanceledError(canceled, answer(429)), false, false, true},
 		{"exhausted, the last not sent", &errs.RetryExhaustedError{Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), reset)}},
 			Last: errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})}, true, false, true},
+		{"refused in bulk", errs.FromDocument(0, errs.Document{Status: "error", Code: "bad_authtoken"}), false, true, false},
 		{"rate limited in bulk", errs.FromDocument(0, errs.Document{Status: "error", Code: "rate_limited"}), true, true, false},
 		{"refused here, reset there", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reset)), true, false, true},
 		{"refused everywhere", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH})), true, false, false},

@@ -1,6 +1,10 @@
 package errs
 
 import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -35,4 +39,24 @@ func oneLine(s string) string {
 		n++
 	}
 	return b.String()
+}
+
+// withoutQuery returns the text of a cause from outside. A URL in it, as a
+// [url.Error] has one, loses its query and userinfo, where secrets are.
+func withoutQuery(cause error) string {
+	text := fmt.Sprint(cause)
+	failed, ok := errors.AsType[*url.Error](cause)
+	if !ok {
+		return text
+	}
+	shown := "[redacted]"
+	if target, err := url.Parse(failed.URL); err == nil && target.Opaque == "" {
+		shown = (&url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}).String()
+	}
+	for _, form := range []string{strconv.Quote(failed.URL), failed.URL} {
+		if failed.URL != "" {
+			text = strings.ReplaceAll(text, form, shown)
+		}
+	}
+	return text
 }

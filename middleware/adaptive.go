@@ -77,7 +77,7 @@ type adaptive[P AdaptivePermit] struct {
 
 func (a *adaptive[P]) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 	ctx := req.Context()
-	permit, err := a.policy.AcquirePermitWithMaxWait(ctx, a.wait)
+	permit, err := a.enter(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return endWait(req)
@@ -101,4 +101,14 @@ func (a *adaptive[P]) send(req *http.Request, next http.RoundTripper) (*http.Res
 		resp.Body = onClose(resp.Body, permit.Drop)
 	}
 	return resp, err
+}
+
+// enter takes a permit, and tells of the wait for it if there is one.
+func (a *adaptive[P]) enter(ctx context.Context) (P, error) {
+	permit, err := a.policy.AcquirePermitWithMaxWait(ctx, 0)
+	if err == nil || a.wait == 0 || ctx.Err() != nil {
+		return permit, err
+	}
+	transport.CallFrom(ctx).Notify(transport.Event{Kind: transport.WaitBegan, Layer: "adaptive", Duration: a.wait})
+	return a.policy.AcquirePermitWithMaxWait(ctx, a.wait)
 }

@@ -44,7 +44,8 @@ func NewBreaker() circuitbreaker.CircuitBreaker[any] {
 //     timeout layer that tells the breaker of a server that hangs.
 //
 // A trial of a half-open breaker that ends without being counted leaves its
-// place to the layer's next request. A body that streams, of a request that is
+// place to the next request through the same Layer value; stacks that share a
+// breaker do best to share that value, too. A body that streams, of a request that is
 // no API call, is judged by its header.
 //
 // A refusal is an [errs.RejectedError] that matches [circuitbreaker.ErrOpen] and
@@ -130,7 +131,7 @@ func (b *breaker[R]) refusal() error {
 
 // unwell reports whether failure says that the server doesn't work.
 func unwell(failure error) bool {
-	if errors.Is(failure, errs.ErrCanceled) || errors.Is(failure, errs.ErrRejected) {
+	if errors.Is(failure, errs.ErrAuth) || errors.Is(failure, errs.ErrCanceled) || errors.Is(failure, errs.ErrRejected) {
 		return false
 	}
 	if errors.Is(failure, errs.ErrNetwork) || errors.Is(failure, errs.ErrContract) {

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -33,7 +34,7 @@ func NewBulkhead(limit uint) bulkhead.Bulkhead[any] { return bulkhead.New[any](l
 // holds one, waits included: in an outage the permits go to calls that wait.
 //
 // A success that doesn't wait costs no allocation more than without the layer
-// where the answer is in memory, as it is outside envelope; 3 where the body
+// where the answer is in memory, as it is outside envelope; 2 where the body
 // still streams.
 func Bulkhead[R any](policy bulkhead.Bulkhead[R], wait time.Duration) transport.Layer {
 	if policy == nil {
@@ -54,7 +55,7 @@ type bulkheadLayer[R any] struct {
 
 func (b *bulkheadLayer[R]) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 	ctx := req.Context()
-	if err := b.policy.AcquirePermitWithMaxWait(ctx, b.wait); err != nil {
+	if err := b.enter(ctx); err != nil {
 		if ctx.Err() != nil {
 			return endWait(req)
 		}
@@ -72,4 +73,15 @@ func (b *bulkheadLayer[R]) send(req *http.Request, next http.RoundTripper) (*htt
 		resp.Body = onClose(resp.Body, b.policy.ReleasePermit)
 	}
 	return resp, err
+}
+
+// enter takes a permit, and tells of the wait for it if there is one.
+func (b *bulkheadLayer[R]) enter(ctx context.Context) error {
+	if b.policy.TryAcquirePermit() {
+		return nil
+	}
+	if b.wait > 0 {
+		transport.CallFrom(ctx).Notify(transport.Event{Kind: transport.WaitBegan, Layer: "bulkhead", Duration: b.wait})
+	}
+	return b.policy.AcquirePermitWithMaxWait(ctx, b.wait)
 }

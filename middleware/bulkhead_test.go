@@ -229,7 +229,7 @@ func TestBulkheadAllocations(t *testing.T) {
 		want float64
 	}{
 		"outside envelope": {perAttempt, 0},
-		"inside envelope":  {onWire, 3},
+		"inside envelope":  {onWire, 2},
 	} {
 		if n := layerAllocations(t, row.edit(middleware.Bulkhead(middleware.NewBulkhead(1), 0))); n != row.want {
 			t.Errorf("%s a success costs %v allocations with the layer, want %v", name, n, row.want)

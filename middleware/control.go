@@ -76,9 +76,13 @@ func controls(answer *transport.Answer) []Control {
 	if c, ok := found.terminate(); ok {
 		all = append(all, c)
 	}
-	var outputs map[string]controlled
+	var outputs map[string]jsontext.Value
 	if found.Outputs.Kind() == '{' && json.Unmarshal(found.Outputs, &outputs, transport.Lenient) == nil {
-		for _, output := range outputs {
+		for _, document := range outputs {
+			var output controlled
+			if transport.Object(document).Decode(&output) != nil {
+				continue
+			}
 			if c, ok := output.terminate(); ok {
 				all = append(all, c)
 			}

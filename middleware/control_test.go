@@ -71,7 +71,8 @@ func TestOnControlTellsOfRunsThatShouldEnd(t *testing.T) {
 		"no body":                     {204, ``, nil},
 		"in a bulk answer": {200, `{"status":"success","outputs":{"key":{"status":"success",` + details + `,"control":{"terminate":true,"reason":"r"}},
 			"other":{"status":"error","code":"x"}}}`, run("r")},
-		"outputs of another type": {200, `{"outputs":[{"control":{"terminate":true}}]}`, nil},
+		"in a bulk answer, beside odd outputs": {200, `{"outputs":{"a":"gone","b":7,"c":[],"key":{` + details + `,"control":{"terminate":true,"reason":"r"}}}}`, run("r")},
+		"outputs of another type":              {200, `{"outputs":[{"control":{"terminate":true}}]}`, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

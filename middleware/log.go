@@ -31,13 +31,14 @@ func LogHeaders(names ...string) LogOption {
 // LogBodies has JSON bodies logged, up to limit bytes each, where the logger's
 // level is debug or lower; without this option none is. The value of a member
 // whose name has one of these in it, in any case, shows as "[redacted]", unless
-// it is a number, a boolean or null: token, secret, password, authorization,
-// credential, cookie, api_key, and the names given here. Whatever else the application puts into payloads shows.
+// it is a number, a boolean or null: token, secret, password, passphrase,
+// authorization, bearer, credential, cookie, api_key, access_key, private_key, and
+// the names given here. Underscores and hyphens in a name don't count. Whatever else the application puts into payloads shows.
 func LogBodies(limit int, redact ...string) LogOption {
 	return func(l *logger) {
 		l.bodies = limit
 		for _, name := range redact {
-			l.redact = append(l.redact, strings.ToLower(name))
+			l.redact = append(l.redact, plainName(name))
 		}
 	}
 }
@@ -233,6 +234,9 @@ func levelOf(attempts int, err error) slog.Level {
 		return slog.LevelWarn
 	case err == nil:
 		return slog.LevelInfo
+	}
+	if errors.Is(err, errs.ErrAuth) { // whatever a token source failed with
+		return slog.LevelError
 	}
 	for _, kind := range []error{errs.ErrCanceled, errs.ErrClient, errs.ErrNotFound, errs.ErrValidation, errs.ErrConflict} {
 		if errors.Is(err, kind) {

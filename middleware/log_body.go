@@ -12,7 +12,7 @@ import (
 
 // alwaysRedacted are parts of the names of members whose values are never
 // logged.
-var alwaysRedacted = []string{"token", "secret", "password", "authorization", "credential", "cookie", "api_key"}
+var alwaysRedacted = []string{"token", "secret", "password", "authorization", "credential", "cookie", "apikey", "accesskey", "privatekey", "passphrase", "bearer"}
 
 const (
 	redacted = "[redacted]"
@@ -65,10 +65,12 @@ func (r *redactor) copy() error {
 
 // write writes a token, and after the name of a member to redact its value.
 func (r *redactor) write(token jsontext.Token) error {
-	if token.Kind() != '"' {
+	text := token.String()
+	if kind := token.Kind(); kind == '0' && text != r.shorten(text) {
+		return r.out.WriteToken(jsontext.String(r.shorten(text)))
+	} else if kind != '"' {
 		return r.out.WriteToken(token)
 	}
-	text := token.String()
 	if !r.name() {
 		return r.out.WriteToken(jsontext.String(r.shorten(text)))
 	}
@@ -91,8 +93,13 @@ func (r *redactor) name() bool {
 	return kind == '{' && length%2 == 1
 }
 
+// plainName returns a name in lower case, without what separates its words.
+func plainName(name string) string {
+	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+}
+
 func (r *redactor) secret(name string) bool {
-	name = strings.ToLower(name)
+	name = plainName(name)
 	for _, part := range r.redact {
 		if strings.Contains(name, part) {
 			return true

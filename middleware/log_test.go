@@ -208,6 +208,8 @@ func TestLoggedBodiesAreRedactedAndBounded(t *testing.T) {
 		"members that hold secrets": {1000,
 			`{"token":"a","details":{"API_KEY":{"x":1},"clientSecret":["b"],"mine":"c","name":"d","n":12345678901234567890}}`,
 			`{"token":"[redacted]","details":{"API_KEY":"[redacted]","clientSecret":"[redacted]","mine":"[redacted]","name":"d","n":12345678901234567890}}`},
+		"other spellings":                {1000, `{"apiKey":"s3cret","x-api-key":"s3cret","accessKey":"s3cret","Private_Key":"s3cret"}`, `{"apiKey":"[redacted]","x-api-key":"[redacted]","accessKey":"[redacted]","Private_Key":"[redacted]"}`},
+		"a long number":                  {10, `[1234567890123456789]`, `["123456789…","…"]`},
 		"counts of tokens":               {1000, `{"max_tokens":5,"token":true}`, `{"max_tokens":5,"token":true}`},
 		"the same name as a value":       {1000, `["token","secret"]`, `["token","secret"]`},
 		"a duplicate name":               {1000, `{"token":"a","token":["b"]}`, `{"token":"[redacted]","token":"[redacted]"}`},

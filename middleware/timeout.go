@@ -81,7 +81,7 @@ func (a *timedAttempt) end() {
 // cause returns the expiry in place of err, if that is what ended the attempt.
 func (a *timedAttempt) cause(err error) error {
 	late, ok := context.Cause(a.ctx).(expired)
-	if !ok || errors.Is(err, late) {
+	if !ok || errors.Is(err, late) || errors.Is(err, errs.ErrAuth) {
 		return err
 	}
 	return &errs.NetworkError{Sent: errs.MaybeApplied(errs.FromLayer(err)), Cause: late}

@@ -63,10 +63,13 @@ var _ Refresher = (*refreshingToken)(nil)
 
 // tokenFetch is one fetch. Its results are there when done is closed.
 type tokenFetch struct {
-	done  chan struct{}
-	token transport.Secret
-	err   error
-	ended time.Time
+	done     chan struct{}
+	token    transport.Secret
+	err      error
+	panicked any
+	ended    time.Time
+
+	late chan struct{} // closed when a fetch that ignores its context is given up
 }
 
 // Token returns the latest token, and fetches it if there is none.
@@ -84,7 +87,7 @@ func (r *refreshingToken) Refresh(ctx context.Context, stale transport.Secret) (
 	}
 	f := r.last
 	if f == nil || f.over() {
-		f = &tokenFetch{done: make(chan struct{})}
+		f = &tokenFetch{done: make(chan struct{}), late: make(chan struct{})}
 		r.last = f
 		go r.run(f)
 	}
@@ -92,9 +95,14 @@ func (r *refreshingToken) Refresh(ctx context.Context, stale transport.Secret) (
 
 	select {
 	case <-f.done:
+		if f.panicked != nil {
+			panic(f.panicked)
+		}
 		return f.token, f.err
+	case <-f.late:
+		return transport.Secret{}, fmt.Errorf("no token within %s, and the fetch goes on: it must honour its context", fetchTimeout)
 	case <-ctx.Done():
-		return transport.Secret{}, ctx.Err()
+		return transport.Secret{}, fmt.Errorf("waiting for a token: %w", context.Cause(ctx))
 	}
 }
 
@@ -104,6 +112,11 @@ func (f *tokenFetch) over() bool {
 	case <-f.done:
 		return time.Since(f.ended) >= fetchPause
 	default:
+	}
+	select {
+	case <-f.late:
+		return true
+	default:
 		return false
 	}
 }
@@ -111,9 +124,12 @@ func (f *tokenFetch) over() bool {
 // run fetches a token.
 func (r *refreshingToken) run(f *tokenFetch) {
 	f.err = errors.New("fetching a token ended without a result") // runtime.Goexit
+	giveUp := time.AfterFunc(fetchTimeout+time.Second, func() { close(f.late) })
 	defer func() {
+		giveUp.Stop()
+		f.panicked = recover() // for those who wait
 		r.mu.Lock()
-		if f.err == nil {
+		if f.err == nil && f.panicked == nil && r.last == f {
 			r.latest = f.token
 		}
 		r.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/transport"
 )
@@ -150,4 +151,86 @@ func TestASharedSourceIsSafeForConcurrentUse(t *testing.T) {
 			t.Errorf("%d fetches, want one a round at most", n)
 		}
 	})
+}
+
+func TestAFetchThatIgnoresItsContextIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var fetches atomic.Int32
+		source := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) {
+			if fetches.Add(1) == 1 {
+				<-release
+				return transport.NewSecret("late"), nil
+			}
+			return transport.NewSecret("fresh"), nil
+		})
+		began := time.Now()
+		if _, err := source.Token(t.Context()); err == nil || time.Since(began) > time.Minute {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+		fresh := func() {
+			t.Helper()
+			if token, err := source.Token(t.Context()); err != nil || token.Reveal() != "fresh" {
+				t.Errorf("got %q, %v", token.Reveal(), err)
+			}
+		}
+		fresh()
+		close(release)
+		synctest.Wait()
+		fresh() // the late one hasn't taken its place
+	})
+}
+
+func TestAPanicOfAFetchReachesThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	source := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) { panic("broken") })
+	defer func() {
+		if got := recover(); got != "broken" {
+			t.Errorf("recovered %v", got)
+		}
+	}()
+	_, _ = source.Token(t.Context())
+}
+
+// What happens at the token service says nothing of the API.
+func TestATokenThatCannotBeHadOpensNoBreakerAndIsNotRetried(t *testing.T) {
+	t.Parallel()
+	hang := func(ctx context.Context) (transport.Secret, error) {
+		<-ctx.Done()
+		return transport.Secret{}, ctx.Err()
+	}
+	for name, source := range map[string]middleware.TokenSource{
+		"network": middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
+			return transport.Secret{}, &errs.NetworkError{Cause: errors.New("down")}
+		}),
+		"503": middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
+			return transport.Secret{}, &errs.APIError{Status: 503}
+		}),
+		"contract": middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
+			return transport.Secret{}, errs.NewContractError(502, "x", nil, nil)
+		}),
+		"hang": middleware.RefreshingToken(hang),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onSite(t, func(t *testing.T, s *site) {
+				s.cfg.RequestTimeout = 5 * time.Second
+				policy := middleware.NewBreaker()
+				client := s.retrying(func(stack transport.Stack) transport.Stack {
+					return s.withSource(source)(stack).PerAttempt(middleware.Breaker(policy))
+				})
+				failed := inParallel(30, func(int) error { return write(t.Context(), client) })
+				for _, err := range failed {
+					if failure, ok := errors.AsType[*errs.Error](err); !ok || !errors.Is(err, errs.ErrAuth) || len(failure.Attempts) != 1 {
+						t.Errorf("got %v", err)
+					}
+				}
+				if len(failed) != 30 || !policy.IsClosed() || policy.Metrics().Failures() != 0 {
+					t.Errorf("%d calls failed, %d counted", len(failed), policy.Metrics().Failures())
+				}
+				time.Sleep(time.Minute) // the fetch ends by itself
+			})
+		})
+	}
 }

@@ -73,7 +73,7 @@ func (a *API) Guard(ctx context.Context, instanceID string) (work context.Contex
 func (a *API) watch(ctx context.Context, instanceID string, end context.CancelCauseFunc) {
 	instance, err := a.Instances.Watch(ctx, instanceID, guardInterval)
 	switch {
-	case errors.Is(err, errs.ErrClient):
+	case errors.Is(err, errs.ErrClient) && !errors.Is(err, errs.ErrAuth):
 		end(err)
 	case err == nil && instance.Status == instances.Terminated:
 		end(&TerminatedError{InstanceID: instanceID, Reason: instance.TerminationReason})
@@ -87,7 +87,11 @@ type guard struct{ end context.CancelCauseFunc }
 type guards struct {
 	mu     sync.Mutex
 	active map[string]map[*guard]bool
+	told   map[string]*TerminatedError // what was heard, for guards that come later
 }
+
+// maxTold is how many terminations are remembered.
+const maxTold = 1024
 
 // listen returns a client that sends as client does, and tells the guards what
 // its answers say.
@@ -102,6 +106,9 @@ func (g *guards) listen(client *transport.Client) *transport.Client {
 func (g *guards) add(instanceID string, one *guard) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if terminated, ok := g.told[instanceID]; ok {
+		one.end(terminated)
+	}
 	if g.active == nil {
 		g.active = make(map[string]map[*guard]bool)
 	}
@@ -122,10 +129,15 @@ func (g *guards) remove(instanceID string, one *guard) {
 
 // terminate ends the guards of an instance.
 func (g *guards) terminate(_ context.Context, c middleware.Control) {
+	terminated := &TerminatedError{InstanceID: c.InstanceID, Reason: c.Reason}
 	g.mu.Lock()
+	if g.told == nil || len(g.told) >= maxTold {
+		g.told = make(map[string]*TerminatedError)
+	}
+	g.told[c.InstanceID] = terminated
 	ending := slices.Collect(maps.Keys(g.active[c.InstanceID]))
 	g.mu.Unlock()
 	for _, one := range ending {
-		one.end(&TerminatedError{InstanceID: c.InstanceID, Reason: c.Reason})
+		one.end(terminated)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,4 +274,90 @@ func TestTerminatedErrorNamesTheInstanceAndTheReason(t *testing.T) {
 			t.Errorf("%q, want %q", got, end.want)
 		}
 	}
+}
+
+// guardedWith is guarded with a token source.
+func guardedWith(t *testing.T, source middleware.TokenSource, test func(t *testing.T, fake *prefactortest.Fake, api *resources.API)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		fake := prefactortest.New(prefactortest.WithT(t))
+		pipe := fake.Pipe()
+		defer pipe.Close()
+		stack := middleware.Default(transport.NewConfig(pipe.URL, prefactortest.Token)).Replace("auth", middleware.Auth(pipe.URL, source))
+		rt, err := stack.RoundTripper(pipe.Transport())
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := transport.NewClient(pipe.URL, rt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, fake, resources.New(client))
+	})
+}
+
+// A token that can't be had for a moment, over one of the guard's questions, is
+// neither the run's end nor the guard's.
+func TestGuardOutlivesAnOutageOfTheTokenSource(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]error{"an error": errors.New("the token service restarts"), "an empty token": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var down atomic.Bool
+			source := middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
+				if down.Load() {
+					return transport.Secret{}, failure
+				}
+				return transport.NewSecret(prefactortest.Token), nil
+			})
+			guardedWith(t, source, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
+				id := begin(t, api)
+				work, stop := api.Guard(t.Context(), id)
+				defer stop()
+				time.Sleep(25 * time.Second)
+				down.Store(true)
+				time.Sleep(10 * time.Second)
+				down.Store(false)
+				if work.Err() != nil {
+					t.Fatalf("the work was ended: %v", context.Cause(work))
+				}
+				fake.Terminate(id, "budget")
+				time.Sleep(time.Minute)
+				if _, ok := errors.AsType[*resources.TerminatedError](context.Cause(work)); !ok {
+					t.Errorf("the guard no longer asks: %v", context.Cause(work))
+				}
+			})
+		})
+	}
+}
+
+func TestAGuardThatComesLateHearsWhatWasTold(t *testing.T) {
+	t.Parallel()
+	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
+		fake.Inject(prefactortest.On("agent_instances.get").Reply(401).Optional()) // only the fast way is left
+		id := begin(t, api)
+		fake.Terminate(id, "budget")
+		if err := step(t.Context(), api, id); err != nil {
+			t.Fatal(err)
+		}
+		work, stop := api.Guard(t.Context(), id)
+		defer stop()
+		synctest.Wait()
+		if terminated, ok := errors.AsType[*resources.TerminatedError](context.Cause(work)); !ok || terminated.Reason != "budget" {
+			t.Errorf("the cause is %v", context.Cause(work))
+		}
+	})
+}
+
+func TestWatchOutlivesTheTimeoutOfOneQuestion(t *testing.T) {
+	t.Parallel()
+	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
+		id := begin(t, api)
+		fake.Inject(prefactortest.On("agent_instances.get").Delay(10 * time.Second))
+		time.AfterFunc(time.Minute, func() { fake.Terminate(id, "budget") })
+		run, err := api.Instances.Watch(t.Context(), id, 5*time.Second, transport.WithTimeout(2*time.Second))
+		if err != nil || run.Status != instances.Terminated {
+			t.Errorf("got %v, %v", run, err)
+		}
+	})
 }

@@ -13,7 +13,7 @@ type EventKind int
 // The kinds of events, in the order in which a call has them.
 const (
 	AttemptEnded   EventKind = iota + 1 // an attempt ended: Attempt tells how
-	WaitBegan                           // Layer waits for Duration before it goes on
+	WaitBegan                           // Layer waits for Duration, at most, before it goes on
 	Refused                             // Layer refused to send: Err is its [errs.RejectedError]
 	TokenRefreshed                      // the token was refused; a fresh one came, or Err, after Duration
 	CallEnded                           // the call ended, after Duration, with Status and Err
@@ -74,9 +74,9 @@ var outcomes = []struct {
 }{
 	{errs.ErrCanceled, "canceled"},
 	{errs.ErrRejected, "rejected"},
+	{errs.ErrAuth, "auth"}, // before what a token source may have failed with
 	{errs.ErrClient, "client"},
 	{errs.ErrContract, "contract"},
-	{errs.ErrAuth, "auth"},
 	{errs.ErrNotFound, "not_found"},
 	{errs.ErrValidation, "validation"},
 	{errs.ErrConflict, "conflict"},

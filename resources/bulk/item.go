@@ -72,7 +72,7 @@ func CreateSpan(key string, params spans.CreateParams) Item {
 // FinishSpan returns an item that does what [spans.Service.Finish] does. An empty
 // key is replaced by a random UUID.
 func FinishSpan(key, id string, params spans.FinishParams) Item {
-	return NewItem("agent_spans/finish", key, finishSpan{id, params})
+	return NewItem("agent_spans/finish", key, finishSpan{id, params.WithDefaults()})
 }
 
 type startInstance struct {

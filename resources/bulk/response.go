@@ -102,13 +102,12 @@ func (a *answer) response(items []Item) *Response {
 
 // failure returns the error that an item's document stands for.
 func failure(document jsontext.Value) error {
-	var d errs.Document
-	err := transport.Object(document).Decode(&d)
+	d, err := errs.ParseDocument(document)
 	switch {
-	case err == nil && d.Status == "success":
-		return nil
 	case err == nil && d.Status == "error":
 		return errs.FromDocument(0, d)
+	case err == nil && (d.Status == "success" || transport.RawAt(document, "/details").Value() != nil):
+		return nil
 	}
 	return errs.NewContractError(http.StatusOK, "the item's document is neither a success nor an error", document, err)
 }

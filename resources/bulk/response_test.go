@@ -111,7 +111,7 @@ func TestTheKindOfAnItemsErrorFollowsItsCode(t *testing.T) {
 		{"validation", `{"status":"error","code":"validation_errors","errors":{"name":{"code":"required"}}}`, errs.ErrValidation},
 		{"auth", `{"status":"error","code":"bad_authtoken"}`, errs.ErrAuth},
 		{"neither success nor error", `{"status":"pending"}`, errs.ErrContract},
-		{"no status", `{}`, errs.ErrContract},
+		{"neither status nor details", `{}`, errs.ErrContract},
 		{"no object", `"success"`, errs.ErrContract},
 		{"null", `null`, errs.ErrContract},
 	}
@@ -135,4 +135,19 @@ func TestTheKindOfAnItemsErrorFollowsItsCode(t *testing.T) {
 			t.Errorf("got %v", resp.Outputs[0].Err)
 		}
 	})
+}
+
+func TestAnItemsErrorOfOddMembersIsStillTheServersRefusal(t *testing.T) {
+	t.Parallel()
+	out := output(t, `{"status":"error","code":17,"message":["m"]}`)
+	if !errs.FromServer(out.Err) || errs.MaybeApplied(out.Err) {
+		t.Errorf("got %v", out.Err)
+	}
+}
+
+func TestAnItemWithDetailsAndNoStatusSucceeded(t *testing.T) {
+	t.Parallel()
+	if out := output(t, `{"details":{"id":"s"}}`); out.Err != nil {
+		t.Errorf("got %v", out.Err)
+	}
 }

@@ -117,3 +117,41 @@ func ExampleInstance_Raw() {
 	fmt.Println(members.Type)
 	// Output: agent_instance
 }
+
+func ExampleService_Get() {
+	api, done := connect()
+	defer done()
+	ctx := context.Background()
+
+	run, err := api.Instances.Register(ctx, instances.RegisterParams{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	seen, err := api.Instances.Get(ctx, run.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(seen.Status, seen.SpanCounts.Total)
+	// Output: pending 0
+}
+
+// A run is watched from another program until it has ended.
+func ExampleService_Watch() {
+	api, done := connect()
+	defer done()
+	ctx := context.Background()
+
+	run, err := api.Instances.Register(ctx, instances.RegisterParams{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := api.Instances.Finish(ctx, run.ID, instances.FinishParams{Status: instances.Cancelled}); err != nil {
+		log.Fatal(err)
+	}
+	ended, err := api.Instances.Watch(ctx, run.ID, 30*time.Second)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(ended.Status)
+	// Output: cancelled
+}

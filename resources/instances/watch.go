@@ -23,7 +23,7 @@ func (s *Service) Watch(ctx context.Context, id string, every time.Duration, opt
 	}
 	for {
 		instance, err := s.Get(ctx, id, options...)
-		if err == nil && ended(instance.Status) || final(err) {
+		if err == nil && ended(instance.Status) || final(err) && (ctx.Err() != nil || !errors.Is(err, errs.ErrCanceled)) {
 			return instance, err
 		}
 		wait := every
@@ -47,6 +47,9 @@ func ended(status Status) bool {
 
 // final reports whether err makes it vain to ask again.
 func final(err error) bool {
+	if auth, ok := errors.AsType[*errs.AuthError](err); ok && auth.Cause != nil {
+		return false
+	}
 	for _, kind := range []error{errs.ErrCanceled, errs.ErrClient, errs.ErrAuth, errs.ErrNotFound, errs.ErrValidation} {
 		if errors.Is(err, kind) {
 			return true

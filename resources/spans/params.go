@@ -48,10 +48,28 @@ func (p CreateParams) WithDefaults() CreateParams {
 	if p.Status == "" {
 		p.Status = Active
 	}
-	if p.Payload == nil {
+	if absent(p.Payload) {
 		p.Payload = struct{}{}
 	}
+	if absent(p.ResultPayload) {
+		p.ResultPayload = nil
+	}
 	return p
+}
+
+// WithDefaults returns the params as they are sent.
+func (p FinishParams) WithDefaults() FinishParams {
+	if absent(p.ResultPayload) {
+		p.ResultPayload = nil
+	}
+	return p
+}
+
+// absent reports whether a payload stands for none, as the nil Object of another
+// span does.
+func absent(payload any) bool {
+	object, ok := payload.(transport.Object)
+	return payload == nil || ok && object == nil
 }
 
 // Validate implements [transport.Validator]: what is required must be there, the
@@ -87,7 +105,7 @@ func (p FinishParams) Validate() error {
 
 // checkPayload checks a payload that may be left out.
 func checkPayload(field string, payload any) error {
-	if payload == nil {
+	if absent(payload) {
 		return nil
 	}
 	return transport.CheckObject(field, payload)

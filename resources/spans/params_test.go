@@ -65,7 +65,6 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 		{"a payload that is a truth", "payload", payload(true)},
 		{"a payload that is a list", "payload", payload([]map[string]any{{}})},
 		{"a payload that is a nil pointer", "payload", payload((*encoded)(nil))},
-		{"a payload that is a nil object", "payload", payload(transport.Object(nil))},
 		{"a payload that is a channel", "payload", payload(make(chan int))},
 		{"a payload that encodes to a text", "payload", payload(time.Time{})},
 		{"a payload whose pointer encodes to a text", "payload", payload(encoded{`"text"`})},
@@ -167,5 +166,18 @@ func TestStatusesThatAreAllowed(t *testing.T) {
 		if _, err := service.Finish(t.Context(), "s", spans.FinishParams{Status: status, ResultPayload: struct{}{}}); err != nil {
 			t.Errorf("finish as %q: %v", status, err)
 		}
+	}
+}
+
+// The payloads of one span can be given to another.
+func TestANilObjectIsNoPayload(t *testing.T) {
+	t.Parallel()
+	var none transport.Object
+	created := spans.CreateParams{AgentInstanceID: "i", SchemaName: "s", Payload: none, ResultPayload: none}.WithDefaults()
+	if created.Validate() != nil || created.Payload != struct{}{} || created.ResultPayload != nil {
+		t.Errorf("create became %+v, %v", created, created.Validate())
+	}
+	if finished := (spans.FinishParams{ResultPayload: none}).WithDefaults(); finished.Validate() != nil || finished.ResultPayload != nil {
+		t.Errorf("finish became %+v", finished)
 	}
 }

@@ -30,7 +30,7 @@ func (s *Service) Create(ctx context.Context, params CreateParams, options ...tr
 // Finish ends a span. A span that can't end so, because it has ended before or
 // has another status, is an [errs.ConflictError].
 func (s *Service) Finish(ctx context.Context, id string, params FinishParams, options ...transport.Option) (*Span, error) {
-	return s.do(ctx, finish, transport.Input{Values: []string{id}, Body: params}, options)
+	return s.do(ctx, finish, transport.Input{Values: []string{id}, Body: params.WithDefaults()}, options)
 }
 
 // do sends a call that is answered with one span.

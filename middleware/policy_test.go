@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
+
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
@@ -267,6 +269,35 @@ func TestFaultTableHoldsWithAllPolicies(t *testing.T) {
 					middleware.Breaker(tally()),
 				)(s)
 			}, prefactortest.Hedged())
+		})
+	}
+}
+
+func TestAWaitForAPermitIsAnEvent(t *testing.T) {
+	t.Parallel()
+	for name, layer := range map[string]func() transport.Layer{ // made in the bubble, for its time
+		"bulkhead": func() transport.Layer { return middleware.Bulkhead(middleware.NewBulkhead(1), 10*time.Second) },
+		"adaptive": func() transport.Layer {
+			return middleware.Adaptive(adaptivelimiter.NewBuilder[any]().WithLimits(1, 1, 1).Build(), 10*time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onSite(t, func(t *testing.T, s *site) {
+				s.fake.Inject(prefactortest.On(reads).Always().Delay(5 * time.Second))
+				var waits atomic.Int32
+				observer := middleware.ObserverFunc(func(_ context.Context, e transport.Event) {
+					if e.Kind == transport.WaitBegan && e.Layer == name && e.Duration == 10*time.Second {
+						waits.Add(1)
+					}
+				})
+				client := s.client(func(s transport.Stack) transport.Stack {
+					return s.PerCall(middleware.Observe("events", observer)).PerAttempt(layer())
+				})
+				inParallel(2, func(int) error { return read(t.Context(), client) })
+				if n := waits.Load(); n != 1 {
+					t.Errorf("%d waits were told, want that of the second request", n)
+				}
+			})
 		})
 	}
 }

@@ -60,15 +60,10 @@ func (a *timedAttempt) send(req *http.Request, next http.RoundTripper) (*http.Re
 	if transport.CallFrom(req.Context()) == nil {
 		a.timer.Stop() // the body streams
 	}
-	body := &timedBody{ReadCloser: resp.Body, attempt: a}
-	if w, ok := resp.Body.(io.Writer); ok { // 101 Switching Protocols
-		resp.Body = &struct {
-			*timedBody
-			io.Writer
-		}{body, w}
-		return resp, nil
+	if _, upgraded := resp.Body.(io.Writer); !upgraded { // 101 Switching Protocols
+		resp.Body = &timedBody{ReadCloser: resp.Body, attempt: a}
 	}
-	resp.Body = body
+	resp.Body = onClose(resp.Body, a.end)
 	return resp, nil
 }
 
@@ -87,7 +82,7 @@ func (a *timedAttempt) cause(err error) error {
 	return &errs.NetworkError{Sent: errs.MaybeApplied(errs.FromLayer(err)), Cause: late}
 }
 
-// timedBody keeps the attempt's clock running until the body is closed.
+// timedBody tells the expiry in place of the error that it causes.
 type timedBody struct {
 	io.ReadCloser
 	attempt *timedAttempt
@@ -102,10 +97,4 @@ func (b *timedBody) Read(p []byte) (int, error) {
 		err = b.attempt.cause(err)
 	}
 	return n, err
-}
-
-func (b *timedBody) Close() error {
-	err := b.ReadCloser.Close()
-	b.attempt.end()
-	return err
 }

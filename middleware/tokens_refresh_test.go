@@ -210,7 +210,8 @@ func TestATokenThatCannotBeHadOpensNoBreakerAndIsNotRetried(t *testing.T) {
 		"contract": middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
 			return transport.Secret{}, errs.NewContractError(502, "x", nil, nil)
 		}),
-		"hang": middleware.RefreshingToken(hang),
+		"hang":               middleware.RefreshingToken(hang),
+		"hang of a function": middleware.TokenFunc(hang),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

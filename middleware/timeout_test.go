@@ -145,3 +145,23 @@ func TestTimeoutRefusesADurationThatIsNotPositive(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAnAttemptsContextEndsWithItsBody(t *testing.T) {
+	t.Parallel()
+	var attempt context.Context
+	rt := build(t, transport.NewStack(middleware.Timeout(time.Minute)), baseFunc(func(req *http.Request) (*http.Response, error) {
+		attempt = req.Context()
+		return answerWith(http.StatusOK, "text/plain", http.NoBody), nil
+	}))
+	resp, err := rt.RoundTrip(newRequest(t, t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if attempt.Err() != nil {
+		t.Error("the context ended before the body was closed")
+	}
+	_ = resp.Body.Close()
+	if attempt.Err() == nil {
+		t.Error("the context lives on after the body was closed")
+	}
+}

@@ -77,6 +77,10 @@ var (
 	operationsByItem  = index(func(op *operation) string { return op.item })
 )
 
+func ping(*Fake, *call) action {
+	return func() (any, *failure) { return statusDoc{Status: "success"}, nil }
+}
+
 func index(key func(*operation) string) map[string]*operation {
 	m := make(map[string]*operation, len(operations))
 	for _, op := range operations {

@@ -34,7 +34,8 @@
 //	transport      layers, stacks, and the client that sends one call through them
 //	middleware     the layers, a file each, and Default, the stack of them
 //	resources      the operations: instances, spans, bulk; on any client
-//	prefactortest  the fake server, its faults and journal, and suites for stacks
+//	prefactortest  the fake server, its faults and journal; imports none of these
+//	conformance    in prefactortest: the suites for layers and stacks
 //
 // # Words
 //

@@ -12,7 +12,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/budget"
 
 	"github.com/prefactordev/prefactor-go/middleware"
-	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -50,7 +50,7 @@ func TestLayersKeepTheRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			prefactortest.TestLayer(t, layer)
+			conformance.TestLayer(t, layer)
 		})
 	}
 }
@@ -63,8 +63,8 @@ func TestStacksKeepTheirPromises(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
-		build   prefactortest.Build
-		options []prefactortest.SuiteOption
+		build   conformance.Build
+		options []conformance.SuiteOption
 	}{
 		{name: "default", build: buildDefault},
 		{name: "with everything in it", build: func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
@@ -80,14 +80,14 @@ func TestStacksKeepTheirPromises(t *testing.T) {
 					middleware.Bulkhead(middleware.NewBulkhead(1000), 0),
 				).RoundTripper(base)
 		}},
-		{name: "with a hedge", options: []prefactortest.SuiteOption{prefactortest.Hedged()},
+		{name: "with a hedge", options: []conformance.SuiteOption{conformance.Hedged()},
 			build: func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
 				return middleware.Default(cfg).PerAttempt(middleware.Hedge(middleware.NewHedge(time.Second))).RoundTripper(base)
 			}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			prefactortest.TestStack(t, tt.build, tt.options...)
+			conformance.TestStack(t, tt.build, tt.options...)
 		})
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
 func TestDefaultStackPassesTheFaultTable(t *testing.T) {
-	prefactortest.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	conformance.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return middleware.Default(cfg).RoundTripper(base)
 	})
 }

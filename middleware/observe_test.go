@@ -16,6 +16,7 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -364,7 +365,7 @@ func requestTo(t testing.TB, method, url string) *http.Request {
 }
 
 func TestFaultTableHoldsUnderEverythingThatWatches(t *testing.T) {
-	prefactortest.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	conformance.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		source := middleware.RefreshingToken(fetching(cfg.APIToken.Reveal()).fetch)
 		return middleware.Default(cfg).
 			Replace("auth", middleware.Auth(cfg.APIURL, source)).

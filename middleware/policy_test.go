@@ -16,6 +16,7 @@ import (
 
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -268,7 +269,7 @@ func TestFaultTableHoldsWithAllPolicies(t *testing.T) {
 					middleware.RateLimit(middleware.NewRateLimiter(1_000_000), time.Second),
 					middleware.Breaker(tally()),
 				)(s)
-			}, prefactortest.Hedged())
+			}, conformance.Hedged())
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package prefactortest
+package conformance
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -50,16 +51,16 @@ func (s *suite) inBubble(t *testing.T, f func(t *testing.T)) {
 
 // rig is a stack under test on a fake.
 type rig struct {
-	fake     *Fake
+	fake     *prefactortest.Fake
 	client   *transport.Client
 	base     *watchedBase
 	instance string
 }
 
 // rig builds the stack under test for a fake that has one active instance.
-func (s *suite) rig(t *testing.T, fake *Fake, url string, base http.RoundTripper, tune func(*transport.Config)) *rig {
+func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base http.RoundTripper, tune func(*transport.Config)) *rig {
 	t.Helper()
-	cfg := transport.NewConfig(url, Token)
+	cfg := transport.NewConfig(url, prefactortest.Token)
 	if tune != nil {
 		tune(&cfg)
 	}
@@ -76,15 +77,15 @@ func (s *suite) rig(t *testing.T, fake *Fake, url string, base http.RoundTripper
 }
 
 // activeInstance registers and starts an instance.
-func activeInstance(t *testing.T, fake *Fake) string {
+func activeInstance(t *testing.T, fake *prefactortest.Fake) string {
 	t.Helper()
 	client, err := transport.NewClient("http://localhost", fake.RoundTripper())
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := transport.WithHeader("Authorization", "Bearer "+Token)
+	token := transport.WithHeader("Authorization", "Bearer "+prefactortest.Token)
 	registered, err := opRegister.Do(t.Context(), client, transport.Input{Body: map[string]any{
-		"agent_id": AgentID, "environment_id": EnvironmentID,
+		"agent_id": prefactortest.AgentID, "environment_id": prefactortest.EnvironmentID,
 		"agent_version":        map[string]any{"external_identifier": "1"},
 		"agent_schema_version": map[string]any{"external_identifier": "1"},
 	}}, token)
@@ -152,13 +153,13 @@ func (r *rig) checkInvariants(t *testing.T, err error) {
 }
 
 // checkKeys looks at the keys of a call that ended in err.
-func (r *rig) checkKeys(t *testing.T, journal []Exchange, err error) {
+func (r *rig) checkKeys(t *testing.T, journal []prefactortest.Exchange, err error) {
 	t.Helper()
 	keys := make(map[string]bool)
 	for _, x := range journal {
 		keys[x.Key] = true
 		if x.Key == "" || x.HeaderKey != x.BodyKey {
-			broken(t, holdsKey, []Exchange{x}, "a request carries the key %q in its header and %q in its body", x.HeaderKey, x.BodyKey)
+			broken(t, holdsKey, []prefactortest.Exchange{x}, "a request carries the key %q in its header and %q in its body", x.HeaderKey, x.BodyKey)
 		}
 	}
 	if len(keys) > 1 {
@@ -170,9 +171,9 @@ func (r *rig) checkKeys(t *testing.T, journal []Exchange, err error) {
 }
 
 // checkError looks for the token in an error.
-func (r *rig) checkError(t *testing.T, journal []Exchange, err error) {
+func (r *rig) checkError(t *testing.T, journal []prefactortest.Exchange, err error) {
 	t.Helper()
-	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), Token) {
+	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), prefactortest.Token) {
 		broken(t, holdsToken, journal, "the error shows it")
 	}
 }

@@ -1,10 +1,12 @@
-package prefactortest
+package conformance
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
 // An invariant is what a stack must hold whatever happens.
@@ -25,13 +27,13 @@ const (
 
 // broken fails the test with an invariant that doesn't hold, with what was seen
 // and with the exchanges that show it.
-func broken(t testing.TB, what invariant, shown []Exchange, format string, args ...any) {
+func broken(t testing.TB, what invariant, shown []prefactortest.Exchange, format string, args ...any) {
 	t.Helper()
 	t.Errorf("broken: %s: %s%s", what, fmt.Sprintf(format, args...), listed(shown))
 }
 
 // listed gives exchanges as lines to go under a sentence.
-func listed(shown []Exchange) string {
+func listed(shown []prefactortest.Exchange) string {
 	const most = 8
 	var b strings.Builder
 	for n, x := range shown {
@@ -48,6 +50,6 @@ func listed(shown []Exchange) string {
 }
 
 // of gives the exchanges of one operation.
-func of(operation string, journal []Exchange) []Exchange {
-	return slices.DeleteFunc(slices.Clone(journal), func(x Exchange) bool { return x.Operation != operation })
+func of(operation string, journal []prefactortest.Exchange) []prefactortest.Exchange {
+	return slices.DeleteFunc(slices.Clone(journal), func(x prefactortest.Exchange) bool { return x.Operation != operation })
 }

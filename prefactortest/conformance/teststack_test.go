@@ -1,4 +1,4 @@
-package prefactortest_test
+package conformance_test
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/middleware"
-	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -26,7 +26,7 @@ import (
 var brokenStacks = []struct {
 	name  string
 	holds string
-	build prefactortest.Build
+	build conformance.Build
 }{
 	{"replaces the caller's key", "one call has one idempotency key, the same on every attempt, hedge and replay, and a caller's key is never replaced",
 		edited(func(s transport.Stack, _ transport.Config) transport.Stack { return s.PerCall(renamingKeys()) })},
@@ -134,7 +134,7 @@ func TestTestStackTellsWhatIsBroken(t *testing.T) {
 		for _, tt := range brokenStacks {
 			t.Run(tt.name, func(t *testing.T) {
 				t.Parallel()
-				prefactortest.TestStack(t, tt.build)
+				conformance.TestStack(t, tt.build)
 			})
 		}
 		return
@@ -162,7 +162,7 @@ func TestTestStackTellsWhatIsBroken(t *testing.T) {
 
 func TestStacksThatAreRightPass(t *testing.T) {
 	t.Parallel()
-	prefactortest.TestStack(t, audited)
+	conformance.TestStack(t, audited)
 }
 
 func TestTestStackShowsTheExchanges(t *testing.T) {
@@ -170,7 +170,7 @@ func TestTestStackShowsTheExchanges(t *testing.T) {
 		t.Run("rounding", func(t *testing.T) {
 			for _, tt := range brokenStacks {
 				if tt.name == "rounds numbers" {
-					prefactortest.TestStack(t, tt.build)
+					conformance.TestStack(t, tt.build)
 				}
 			}
 		})
@@ -184,14 +184,14 @@ func TestTestStackShowsTheExchanges(t *testing.T) {
 }
 
 // edited builds the default stack after an edit.
-func edited(edit func(transport.Stack, transport.Config) transport.Stack) prefactortest.Build {
+func edited(edit func(transport.Stack, transport.Config) transport.Stack) conformance.Build {
 	return func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return edit(middleware.Default(cfg), cfg).RoundTripper(base)
 	}
 }
 
 // onBase builds the default stack on a base that do stands in front of.
-func onBase(do transport.LayerFunc) prefactortest.Build {
+func onBase(do transport.LayerFunc) conformance.Build {
 	return func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return middleware.Default(cfg).RoundTripper(tripper{unwrapping{base}, do})
 	}

@@ -1,7 +1,6 @@
-package prefactortest
+package conformance
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -146,30 +145,4 @@ func (p *probe) last() *sighting {
 		return nil
 	}
 	return seen[len(seen)-1]
-}
-
-// A gate is a reader that waits until it is opened or closed.
-type gate struct {
-	io.Reader
-	opened chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newGate(behind string) *gate {
-	return &gate{Reader: bytes.NewReader([]byte(behind)), opened: make(chan struct{}), closed: make(chan struct{})}
-}
-
-func (g *gate) Read(p []byte) (int, error) {
-	select {
-	case <-g.opened:
-		return g.Reader.Read(p)
-	case <-g.closed:
-		return 0, http.ErrBodyReadAfterClose
-	}
-}
-
-func (g *gate) Close() error {
-	g.once.Do(func() { close(g.closed) })
-	return nil
 }

@@ -1,4 +1,4 @@
-package prefactortest
+package conformance
 
 import (
 	"fmt"
@@ -86,6 +86,24 @@ const (
 	ruleUnwrap      rule = "transport.As finds the base"
 	ruleConcurrent  rule = "concurrent requests don't mix"
 )
+
+// layerChecks are what TestLayer does, in this order: what counts failures over
+// time sees the successes first.
+var layerChecks = []func(*workbench){
+	(*workbench).checkExchange,
+	(*workbench).checkAnswers,
+	(*workbench).checkConcurrent,
+	(*workbench).checkStream,
+	(*workbench).checkSwitching,
+	(*workbench).checkIdle,
+	(*workbench).checkUnwrap,
+	(*workbench).checkOnce,
+	(*workbench).checkLosers,
+	(*workbench).checkRefusals,
+	(*workbench).checkContext,
+	(*workbench).checkPanic,
+	(*workbench).checkSecret,
+}
 
 // A workbench has the layer under test and what was found of it.
 type workbench struct {

@@ -1,4 +1,4 @@
-package prefactortest
+package conformance
 
 import (
 	"context"
@@ -12,11 +12,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // TestStorm runs a storm over a stack: it creates spans and finishes them, from
-// 32 goroutines, while 30 % of the requests go wrong as [Storm] has it, drawn
+// 32 goroutines, while 30 % of the requests go wrong as [prefactortest.Storm] has it, drawn
 // with a seed. It runs in memory, and then over TCP with a twentieth of the
 // spans; its retries wait some milliseconds. With -short it takes a tenth of the
 // spans.
@@ -32,14 +33,14 @@ func TestStorm(t *testing.T, build Build, spans int, options ...SuiteOption) {
 	}
 	t.Run("in memory", func(t *testing.T) {
 		watchGoroutines(func(strays func() []string) {
-			fake := New()
+			fake := prefactortest.New()
 			s.rig(t, fake, "http://localhost", fake.RoundTripper(), milliseconds).storm(t, s, spans)
 			checkStrays(t, strays)
 		})
 	})
 	t.Run("over TCP", func(t *testing.T) {
 		watchGoroutines(func(strays func() []string) {
-			server, err := New().Listen("127.0.0.1:0")
+			server, err := prefactortest.New().Listen("127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +114,7 @@ var (
 // storm creates and finishes spans while everything goes wrong.
 func (r *rig) storm(t *testing.T, s *suite, spans int) {
 	t.Helper()
-	r.fake.Inject(Storm(stormRate)...)
+	r.fake.Inject(prefactortest.Storm(stormRate)...)
 	var mu sync.Mutex
 	var calls []stormCall
 	var callers sync.WaitGroup
@@ -161,12 +162,12 @@ func (r *rig) stormSpan(ctx context.Context, number string) (calls []stormCall) 
 // checkStorm holds what the callers were told against what the server did.
 func (r *rig) checkStorm(t *testing.T, s *suite, calls []stormCall) {
 	t.Helper()
-	exchanges := make(map[string][]Exchange)
+	exchanges := make(map[string][]prefactortest.Exchange)
 	for _, x := range r.fake.Journal() {
 		if x.Operation == spanCreate || x.Operation == spanFinish {
 			exchanges[x.Key] = append(exchanges[x.Key], x)
 			if x.Key == "" || x.HeaderKey != x.BodyKey {
-				broken(t, holdsKey, []Exchange{x}, "a request carries the key %q in its header and %q in its body", x.HeaderKey, x.BodyKey)
+				broken(t, holdsKey, []prefactortest.Exchange{x}, "a request carries the key %q in its header and %q in its body", x.HeaderKey, x.BodyKey)
 				return
 			}
 		}
@@ -193,7 +194,7 @@ func (r *rig) checkStorm(t *testing.T, s *suite, calls []stormCall) {
 }
 
 // checkStormCall looks at one call, and reports whether all is well.
-func (r *rig) checkStormCall(t *testing.T, s *suite, call stormCall, shown []Exchange) bool {
+func (r *rig) checkStormCall(t *testing.T, s *suite, call stormCall, shown []prefactortest.Exchange) bool {
 	t.Helper()
 	times := 0
 	for _, x := range shown {

@@ -1,4 +1,4 @@
-package prefactortest_test
+package conformance_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/prefactordev/prefactor-go/middleware"
-	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -27,30 +27,30 @@ func audited(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, e
 func ExampleTestLayer() {
 	// In a test file: func TestAudit(t *testing.T)
 	_ = func(t *testing.T) {
-		prefactortest.TestLayer(t, audit(io.Discard))
+		conformance.TestLayer(t, audit(io.Discard))
 	}
 }
 
 func ExampleTestStack() {
 	// In a test file: func TestOurStack(t *testing.T)
 	_ = func(t *testing.T) {
-		prefactortest.TestStack(t, audited)
+		conformance.TestStack(t, audited)
 	}
 }
 
 func ExampleTestFaults() {
 	// In a test file: func TestOurStackUnderAHedge(t *testing.T)
 	_ = func(t *testing.T) {
-		prefactortest.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+		conformance.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
 			hedge := middleware.Hedge(middleware.NewHedge(cfg.RequestTimeout / 10))
 			return middleware.Default(cfg).PerAttempt(hedge).RoundTripper(base)
-		}, prefactortest.Hedged())
+		}, conformance.Hedged())
 	}
 }
 
 func ExampleTestStorm() {
 	// In a test file: func TestOurStackInAStorm(t *testing.T)
 	_ = func(t *testing.T) {
-		prefactortest.TestStorm(t, audited, 100_000)
+		conformance.TestStorm(t, audited, 100_000)
 	}
 }

@@ -1,13 +1,10 @@
-package prefactortest
+package conformance
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,14 +12,15 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // TestFaults runs the fault table on a stack: each way in which a call can go
 // wrong, and what must come of it. Each row creates one span through a
-// [transport.Client] on the stack, against a [Fake] of its own.
+// [transport.Client] on the stack, against a [prefactortest.Fake] of its own.
 //
-// Most rows run in virtual time, over the fake's [Pipe]; resets, refusals and
+// Most rows run in virtual time, over the fake's [prefactortest.Pipe]; resets, refusals and
 // redirects also over TCP, with waits of milliseconds. In every row, whatever
 // its fault, a call that succeeded is there exactly once, one that failed at
 // most once, and not at all if [errs.MaybeApplied] says so; all its requests
@@ -44,7 +42,7 @@ func TestFaults(t *testing.T, build Build, options ...SuiteOption) {
 // faultRow is one row of the fault table.
 type faultRow struct {
 	name   string
-	faults []Fault
+	faults []prefactortest.Fault
 	tune   func(*transport.Config)
 
 	deadline time.Duration // of the caller's context; 0 for none
@@ -72,36 +70,38 @@ func faultTable() []faultRow {
 		backoff2 = 3 * time.Second // 1 + 2
 		backoff3 = 7 * time.Second // 1 + 2 + 4
 	)
-	always := func(f Fault) []Fault { return []Fault{f.Always()} }
+	type faults = []prefactortest.Fault
+	create := prefactortest.On(spanCreate)
+	always := func(f prefactortest.Fault) faults { return faults{f.Always()} }
 	return []faultRow{
 		{name: "no fault", requests: 1, connections: 1, exactly: true},
-		{name: "503 twice, then success", faults: []Fault{On(spanCreate).Times(2).Reply(503)},
+		{name: "503 twice, then success", faults: faults{create.Times(2).Reply(503)},
 			requests: 3, connections: 1, waits: backoff2},
-		{name: "503 always", faults: always(On(spanCreate).Reply(503)),
+		{name: "503 always", faults: always(create.Reply(503)),
 			requests: 4, connections: 1, waits: backoff3, is: []error{errs.ErrExhausted}, status: 503},
-		{name: "501 isn't retried", faults: []Fault{On(spanCreate).Reply(501)},
+		{name: "501 isn't retried", faults: faults{create.Reply(501)},
 			requests: 1, exactly: true, not: []error{errs.ErrExhausted}, status: 501},
-		{name: "422 isn't retried", faults: []Fault{On(spanCreate).Reply(422)},
+		{name: "422 isn't retried", faults: faults{create.Reply(422)},
 			requests: 1, exactly: true, is: []error{errs.ErrValidation}, not: []error{errs.ErrExhausted}, status: 422, check: notApplied},
-		{name: "409 isn't retried", faults: []Fault{On(spanCreate).Reply(409)},
+		{name: "409 isn't retried", faults: faults{create.Reply(409)},
 			requests: 1, exactly: true, is: []error{errs.ErrConflict}, not: []error{errs.ErrExhausted}, status: 409, check: notApplied},
-		{name: "401 isn't retried with a fixed token", faults: []Fault{On(spanCreate).Reply(401)},
+		{name: "401 isn't retried with a fixed token", faults: faults{create.Reply(401)},
 			requests: 1, exactly: true, is: []error{errs.ErrAuth}, not: []error{errs.ErrExhausted}, status: 401, check: notApplied},
-		{name: "429 with Retry-After in seconds", faults: []Fault{On(spanCreate).Reply(429).RetryAfter(7 * time.Second)},
+		{name: "429 with Retry-After in seconds", faults: faults{create.Reply(429).RetryAfter(7 * time.Second)},
 			requests: 2, connections: 1, waits: 7 * time.Second, atLeast: true},
-		{name: "429 with Retry-After as a date", faults: []Fault{On(spanCreate).Reply(429).RetryAfterDate(7 * time.Second)},
+		{name: "429 with Retry-After as a date", faults: faults{create.Reply(429).RetryAfterDate(7 * time.Second)},
 			requests: 2, waits: 7 * time.Second, atLeast: true},
-		{name: "429 with retry_after_ms", faults: []Fault{On(spanCreate).Reply(429).RetryAfterMS(7 * time.Second)},
+		{name: "429 with retry_after_ms", faults: faults{create.Reply(429).RetryAfterMS(7 * time.Second)},
 			requests: 2, waits: 7 * time.Second, atLeast: true},
-		{name: "503 with Retry-After", faults: []Fault{On(spanCreate).Reply(503).RetryAfter(7 * time.Second)},
+		{name: "503 with Retry-After", faults: faults{create.Reply(503).RetryAfter(7 * time.Second)},
 			requests: 2, waits: 7 * time.Second, atLeast: true},
-		{name: "429 with Retry-After beyond the deadline", faults: []Fault{On(spanCreate).Reply(429).RetryAfter(time.Hour)},
+		{name: "429 with Retry-After beyond the deadline", faults: faults{create.Reply(429).RetryAfter(time.Hour)},
 			tune: longWaits, deadline: 1500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, not: []error{context.DeadlineExceeded}, status: 429, check: notApplied},
-		{name: "429 with retry_after_ms beyond the deadline", faults: []Fault{On(spanCreate).Reply(429).RetryAfterMS(time.Hour)},
+		{name: "429 with retry_after_ms beyond the deadline", faults: faults{create.Reply(429).RetryAfterMS(time.Hour)},
 			tune: longWaits, deadline: 1500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, not: []error{context.DeadlineExceeded}, status: 429, check: notApplied},
-		{name: "429 with Retry-After above MaxRetryDelay", faults: []Fault{On(spanCreate).Reply(429).RetryAfter(time.Hour)},
+		{name: "429 with Retry-After above MaxRetryDelay", faults: faults{create.Reply(429).RetryAfter(time.Hour)},
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, status: 429, holds: holdsWaits,
 			check: func(e *errs.Error) (invariant, string) {
 				if wait, ok := errs.RetryAfter(e); !ok || wait != time.Hour {
@@ -109,54 +109,54 @@ func faultTable() []faultRow {
 				}
 				return "", ""
 			}},
-		{name: "HTML under 503, then success", faults: []Fault{On(spanCreate).HTML(503)},
+		{name: "HTML under 503, then success", faults: faults{create.HTML(503)},
 			requests: 2, connections: 1, waits: backoff1},
-		{name: "HTML under 503 always", faults: always(On(spanCreate).HTML(503)),
+		{name: "HTML under 503 always", faults: always(create.HTML(503)),
 			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrContract}},
-		{name: "malformed 503, then success", faults: []Fault{On(spanCreate).Malformed(503)},
+		{name: "malformed 503, then success", faults: faults{create.Malformed(503)},
 			requests: 2, waits: backoff1},
-		{name: "malformed 200", faults: []Fault{On(spanCreate).Malformed(200)},
+		{name: "malformed 200", faults: faults{create.Malformed(200)},
 			requests: 1, exactly: true, is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, check: maybeApplied},
-		{name: "HTML under 200", faults: []Fault{On(spanCreate).HTML(200)},
+		{name: "HTML under 200", faults: faults{create.HTML(200)},
 			requests: 1, exactly: true, is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, check: maybeApplied},
-		{name: "wrong envelope under 200", faults: []Fault{On(spanCreate).WrongEnvelope(200)},
+		{name: "wrong envelope under 200", faults: faults{create.WrongEnvelope(200)},
 			requests: 1, exactly: true, is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, check: maybeApplied},
-		{name: "body cut, then success", faults: []Fault{On(spanCreate).CutBody(40)},
+		{name: "body cut, then success", faults: faults{create.CutBody(40)},
 			requests: 2, waits: backoff1},
-		{name: "body always cut", faults: always(On(spanCreate).CutBody(40)),
+		{name: "body always cut", faults: always(create.CutBody(40)),
 			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork}, check: maybeApplied},
-		{name: "body of a 404 cut, then success", faults: []Fault{On(spanCreate).Reply(404).CutBody(10)},
+		{name: "body of a 404 cut, then success", faults: faults{create.Reply(404).CutBody(10)},
 			requests: 2, waits: backoff1},
-		{name: "attempt timeout, then success", faults: []Fault{On(spanCreate).Hang()}, tune: shortAttempts,
+		{name: "attempt timeout, then success", faults: faults{create.Hang()}, tune: shortAttempts,
 			requests: 2, waits: 5*time.Second + backoff1},
-		{name: "attempt timeout always", faults: always(On(spanCreate).Hang()), tune: shortAttempts,
+		{name: "attempt timeout always", faults: always(create.Hang()), tune: shortAttempts,
 			requests: 4, waits: 4*5*time.Second + backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork},
 			not: []error{context.DeadlineExceeded, context.Canceled, errs.ErrCanceled}, check: timedOut},
-		{name: "attempt timeout within the body, then success", faults: []Fault{On(spanCreate).Stall(time.Hour)}, tune: shortAttempts,
+		{name: "attempt timeout within the body, then success", faults: faults{create.Stall(time.Hour)}, tune: shortAttempts,
 			requests: 2, waits: 5*time.Second + backoff1},
-		{name: "backoff longer than the deadline", faults: always(On(spanCreate).Reply(503)), deadline: 500 * time.Millisecond, holds: holdsWaits,
+		{name: "backoff longer than the deadline", faults: always(create.Reply(503)), deadline: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted}, not: []error{context.DeadlineExceeded}, status: 503},
-		{name: "second backoff longer than the deadline", faults: always(On(spanCreate).Reply(503)), deadline: 2200 * time.Millisecond, holds: holdsWaits,
+		{name: "second backoff longer than the deadline", faults: always(create.Reply(503)), deadline: 2200 * time.Millisecond, holds: holdsWaits,
 			requests: 2, waits: backoff1, is: []error{errs.ErrExhausted}, not: []error{context.DeadlineExceeded}, status: 503},
-		{name: "cancel in a wait", faults: always(On(spanCreate).Reply(503)), cancel: 500 * time.Millisecond, holds: holdsWaits,
+		{name: "cancel in a wait", faults: always(create.Reply(503)), cancel: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.Canceled, errStop}, not: []error{errs.ErrExhausted}, status: 503},
-		{name: "cancel in flight", faults: always(On(spanCreate).Hang()), cancel: 500 * time.Millisecond, holds: holdsWaits,
+		{name: "cancel in flight", faults: always(create.Hang()), cancel: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.Canceled, errStop}, not: []error{errs.ErrExhausted}, check: maybeApplied},
-		{name: "cancel within the body", faults: always(On(spanCreate).Stall(time.Hour)), cancel: 500 * time.Millisecond, holds: holdsWaits,
+		{name: "cancel within the body", faults: always(create.Stall(time.Hour)), cancel: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.Canceled}, check: maybeApplied},
-		{name: "deadline in flight", faults: always(On(spanCreate).Hang()), deadline: 500 * time.Millisecond, holds: holdsWaits,
+		{name: "deadline in flight", faults: always(create.Hang()), deadline: 500 * time.Millisecond, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.DeadlineExceeded}, not: []error{errs.ErrExhausted}, check: maybeApplied},
-		{name: "reset before the commit", faults: []Fault{On(spanCreate).ResetBefore()},
+		{name: "reset before the commit", faults: faults{create.ResetBefore()},
 			requests: 2, connections: 2, waits: backoff1},
-		{name: "reset after the commit", faults: []Fault{On(spanCreate).ResetAfter()},
+		{name: "reset after the commit", faults: faults{create.ResetAfter()},
 			requests: 2, connections: 2, waits: backoff1},
-		{name: "reset always", faults: always(On(spanCreate).ResetAfter()),
+		{name: "reset always", faults: always(create.ResetAfter()),
 			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork}, check: maybeApplied},
-		{name: "an answer of 200 MB", faults: []Fault{On(spanCreate).Oversized(200 << 20)}, holds: holdsBound,
+		{name: "an answer of 200 MB", faults: faults{create.Oversized(200 << 20)}, holds: holdsBound,
 			requests: 1, exactly: true, is: []error{errs.ErrContract, errs.ErrTooLarge}, not: []error{errs.ErrExhausted}, check: maybeApplied},
 	}
 }
@@ -191,7 +191,7 @@ func timedOut(e *errs.Error) (invariant, string) {
 
 // runRow runs one row in a bubble of virtual time.
 func (s *suite) runRow(t *testing.T, row faultRow) {
-	fake := New(WithT(t))
+	fake := prefactortest.New(prefactortest.WithT(t))
 	pipe := fake.Pipe()
 	defer pipe.Close()
 	r := s.rig(t, fake, pipe.URL, pipe.Transport(), row.tune)
@@ -223,7 +223,7 @@ func (s *suite) runRow(t *testing.T, row faultRow) {
 }
 
 // checkOutcome holds a row's error against what it must be.
-func (s *suite) checkOutcome(t *testing.T, row faultRow, journal []Exchange, err error) {
+func (s *suite) checkOutcome(t *testing.T, row faultRow, journal []prefactortest.Exchange, err error) {
 	t.Helper()
 	wrong := func(format string, args ...any) {
 		t.Helper()
@@ -263,7 +263,7 @@ func (s *suite) checkOutcome(t *testing.T, row faultRow, journal []Exchange, err
 }
 
 // checkTraffic holds what the server saw against what a row allows.
-func (s *suite) checkTraffic(t *testing.T, row faultRow, journal []Exchange, connections int, elapsed time.Duration) {
+func (s *suite) checkTraffic(t *testing.T, row faultRow, journal []prefactortest.Exchange, connections int, elapsed time.Duration) {
 	t.Helper()
 	if s.hedged {
 		return
@@ -290,12 +290,12 @@ func (s *suite) checkTraffic(t *testing.T, row faultRow, journal []Exchange, con
 // cancelMany cancels a thousand calls in flight; the bubble finds goroutines
 // that are left.
 func (s *suite) cancelMany(t *testing.T) {
-	fake := New(WithT(t))
+	fake := prefactortest.New(prefactortest.WithT(t))
 	pipe := fake.Pipe()
 	defer pipe.Close()
 	r := s.rig(t, fake, pipe.URL, pipe.Transport(), nil)
 	defer r.client.CloseIdleConnections()
-	fake.Inject(On(spanCreate).Always().Hang())
+	fake.Inject(prefactortest.On(spanCreate).Always().Hang())
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var calls sync.WaitGroup
@@ -314,85 +314,5 @@ func (s *suite) cancelMany(t *testing.T) {
 	}
 	if open := r.base.open.Load(); open != 0 {
 		broken(t, holdsBodies, nil, "%d answers of 1000 canceled calls are open", open)
-	}
-}
-
-// runTCP runs the rows that need real sockets, with waits of milliseconds.
-func (s *suite) runTCP(t *testing.T) {
-	start := func(t *testing.T) (*Server, *rig) {
-		server := NewServer(t)
-		base := &http.Transport{}
-		t.Cleanup(base.CloseIdleConnections)
-		return server, s.rig(t, server.Fake, server.URL, base, milliseconds)
-	}
-	for name, fault := range map[string]Fault{
-		"before": On(spanCreate).ResetBefore(),
-		"after":  On(spanCreate).ResetAfter(),
-	} {
-		t.Run("TCP reset on a fresh connection "+name+" the commit", func(t *testing.T) {
-			server, r := start(t)
-			server.Inject(fault)
-			err := r.create(t.Context())
-			if err != nil {
-				broken(t, holdsRepeats, of(spanCreate, server.Journal()), "the call failed: %v", err)
-			}
-			r.checkInvariants(t, err)
-		})
-		t.Run("TCP reset on a reused connection "+name+" the commit", func(t *testing.T) {
-			server, r := start(t)
-			if err := r.create(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			server.Inject(fault)
-			// net/http itself may send the request again, unseen by any layer:
-			// only the server can tell.
-			err := r.create(t.Context())
-			journal := of(spanCreate, server.Journal())
-			if err != nil {
-				broken(t, holdsRepeats, journal, "the call failed: %v", err)
-			}
-			last := journal[len(journal)-1]
-			if !s.hedged && (last.Attempt != 2 || last.Status/100 != 2) {
-				broken(t, holdsKey, journal, "the last request is no success under the first one's key")
-			}
-			if n := len(server.Spans()); n != 2 {
-				broken(t, holdsOnce, journal, "two calls left %d spans", n)
-			}
-		})
-	}
-	t.Run("TCP connection refused", func(t *testing.T) {
-		server, r := start(t)
-		if err := server.Close(); err != nil {
-			t.Fatal(err)
-		}
-		err := r.create(t.Context())
-		if !errors.Is(err, errs.ErrExhausted) || !errors.Is(err, errs.ErrNetwork) {
-			broken(t, holdsRepeats, nil, "nobody listened, and the error is no network error after all attempts: %v", err)
-		}
-		if errs.MaybeApplied(err) {
-			broken(t, holdsOnce, nil, "MaybeApplied is true, but nobody listened: %v", err)
-		}
-		r.checkInvariants(t, err)
-	})
-	for _, host := range []string{"localhost", "127.0.0.1"} {
-		t.Run("TCP redirect to another server at "+host, func(t *testing.T) {
-			var visits atomic.Int32
-			other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
-			defer other.Close()
-			_, port, _ := strings.Cut(strings.TrimPrefix(other.URL, "http://"), ":")
-			server, r := start(t)
-			server.Inject(On(spanCreate).Redirect(307, "http://user:pw@"+host+":"+port+"/elsewhere?token=hidden"))
-			err := r.create(t.Context())
-			if !errors.Is(err, errs.ErrContract) || !strings.Contains(err.Error(), "http://"+host+":"+port+"/elsewhere") {
-				broken(t, holdsRedirect, of(spanCreate, server.Journal()), "the error doesn't name the target: %v", err)
-			}
-			if strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "pw") {
-				broken(t, holdsToken, of(spanCreate, server.Journal()), "the error shows the redirect's query or userinfo: %v", err)
-			}
-			if n := visits.Load(); n != 0 {
-				broken(t, holdsRedirect, of(spanCreate, server.Journal()), "one was followed %d times", n)
-			}
-			r.checkInvariants(t, err)
-		})
 	}
 }

@@ -1,4 +1,4 @@
-package prefactortest
+package conformance
 
 import (
 	"io"

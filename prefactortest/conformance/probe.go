@@ -1,13 +1,9 @@
-package prefactortest
+package conformance
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -145,44 +141,3 @@ func (b *trackedBody) Close() error {
 type writableBody struct{ *trackedBody }
 
 func (b writableBody) Write(p []byte) (int, error) { return b.ReadCloser.(io.Writer).Write(p) }
-
-// What a script answers with.
-
-const successDocument = `{"status":"success","details":{"id":"probe-1"}}`
-
-// probeReply is an answer of the probe.
-func probeReply(req *http.Request, status int, contentType string, body io.Reader, length int64) *http.Response {
-	closer, ok := body.(io.ReadCloser)
-	if !ok {
-		closer = io.NopCloser(body)
-	}
-	return &http.Response{
-		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header:        http.Header{"Content-Type": {contentType}, "X-Probe": {"kept"}},
-		Body:          closer,
-		ContentLength: length,
-		Request:       req,
-	}
-}
-
-// document answers with a document of the API under the status.
-func document(req *http.Request, status int) *http.Response {
-	body := successDocument
-	if status >= http.StatusBadRequest {
-		body = string(encode(statusError(status).doc()))
-	}
-	return probeReply(req, status, "application/json", strings.NewReader(body), int64(len(body)))
-}
-
-// errProbe is the failure of a probe.
-var errProbe = errors.New("the connection broke")
-
-// A duplex is the body of a 101 Switching Protocols.
-type duplex struct {
-	io.Reader
-	written bytes.Buffer
-}
-
-func (d *duplex) Write(p []byte) (int, error) { return d.written.Write(p) }
-func (d *duplex) Close() error                { return nil }

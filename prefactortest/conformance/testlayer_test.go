@@ -1,4 +1,4 @@
-package prefactortest_test
+package conformance_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -232,7 +232,7 @@ func TestTestLayerTellsWhichRuleIsBroken(t *testing.T) {
 		return
 	}
 	for _, tt := range brokenLayers {
-		t.Run(tt.name, func(t *testing.T) { prefactortest.TestLayer(t, tt.layer) })
+		t.Run(tt.name, func(t *testing.T) { conformance.TestLayer(t, tt.layer) })
 	}
 }
 
@@ -245,7 +245,7 @@ func TestTestLayerRefusesALayerThatCannotBeBuilt(t *testing.T) {
 		return
 	}
 	t.Run("unnamed", func(t *testing.T) {
-		prefactortest.TestLayer(t, transport.NewLayer("", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return next }))
+		conformance.TestLayer(t, transport.NewLayer("", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return next }))
 	})
 }
 
@@ -265,13 +265,13 @@ func TestLayersThatAreRightPass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			prefactortest.TestLayer(t, layer)
+			conformance.TestLayer(t, layer)
 		})
 	}
 }
 
 // childOf names, in a process that failures has started, the test to run.
-const childOf = "PREFACTORTEST_CHILD_OF"
+const childOf = "CONFORMANCE_CHILD_OF"
 
 func isChild(t *testing.T) bool { return os.Getenv(childOf) == t.Name() }
 

@@ -1,4 +1,4 @@
-package prefactortest
+package conformance
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -30,8 +31,8 @@ import (
 //   - Answers are bounded: 32 MiB, and a little for reading ahead. Unknown members
 //     are kept, and numbers keep every digit.
 //   - All of it is safe for concurrent use, and no goroutine outlives its call.
-//   - What another attempt may mend is repeated, as [transport.RetryPolicy] says,
-//     and nothing else is.
+//   - A failure that another attempt may fix is repeated, as [transport.RetryPolicy]
+//     says, and nothing else is.
 //
 // It runs [TestFaults], the fault table; [TestStorm] with 500 spans; and tests of
 // keys, answers and credentials. Build is called often, with configs that differ,
@@ -50,15 +51,15 @@ func TestStack(t *testing.T, build Build, options ...SuiteOption) {
 
 // testKeys repeats calls with their keys.
 func (s *suite) testKeys(t *testing.T) {
-	fake := New(WithT(t))
+	fake := prefactortest.New(prefactortest.WithT(t))
 	r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
 
 	const own = "the-callers-own-key"
-	fake.Inject(On(spanCreate).Times(2).Reply(503))
+	fake.Inject(prefactortest.On(spanCreate).Times(2).Reply(503))
 	err := r.create(t.Context(), transport.WithIdempotencyKey(own))
 	for _, x := range of(spanCreate, fake.Journal()) {
 		if x.HeaderKey != own || x.BodyKey != own {
-			broken(t, holdsKey, []Exchange{x}, "the caller gave %q, the request has %q in its header and %q in its body", own, x.HeaderKey, x.BodyKey)
+			broken(t, holdsKey, []prefactortest.Exchange{x}, "the caller gave %q, the request has %q in its header and %q in its body", own, x.HeaderKey, x.BodyKey)
 		}
 	}
 	r.checkInvariants(t, err)
@@ -81,9 +82,9 @@ func (s *suite) testKeys(t *testing.T) {
 // testRepetition repeats a call that failed but was carried out.
 func (s *suite) testRepetition(t *testing.T) {
 	t.Helper()
-	fake := New(WithT(t))
+	fake := prefactortest.New(prefactortest.WithT(t))
 	r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
-	fake.Inject(On(spanCreate).Always().ResetAfter())
+	fake.Inject(prefactortest.On(spanCreate).Always().ResetAfter())
 	err := r.create(t.Context())
 	fake.Heal()
 	failure, ok := errors.AsType[*errs.Error](err)
@@ -97,9 +98,9 @@ func (s *suite) testRepetition(t *testing.T) {
 // testAnswers compares what comes out of the stack with what went in.
 func (s *suite) testAnswers(t *testing.T) {
 	const document = `{"status":"success", "details":{"n":12345678901234567890.123456789,"new":{"deep":[1.10]}}, "beyond":"ü\u00fc"}`
-	fake := New(WithT(t))
+	fake := prefactortest.New(prefactortest.WithT(t))
 	r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
-	fake.Inject(On("ping").Reply(http.StatusOK).Body(document))
+	fake.Inject(prefactortest.On("ping").Reply(http.StatusOK).Body(document))
 	result, err := r.client.Do(t.Context(), transport.Request{Method: http.MethodGet, Path: "/ping"})
 	if err != nil || string(result.Document) != document {
 		broken(t, holdsKept, of("ping", fake.Journal()), "an answer with new members and long numbers came with the error %v, as %+v", err, result)
@@ -138,8 +139,8 @@ func (s *suite) testCredentials(t *testing.T) {
 // the API at api. The first answer has the status. No request but those to
 // api's own origin, and none over plain http, may carry the token.
 func (s *suite) testCredential(t *testing.T, api, target string, edit func(*http.Request), status int) {
-	sent := &destinations{fake: New(WithT(t)), status: status}
-	rt, err := s.build(transport.NewConfig(api, Token), sent)
+	sent := &destinations{fake: prefactortest.New(prefactortest.WithT(t)), status: status}
+	rt, err := s.build(transport.NewConfig(api, prefactortest.Token), sent)
 	if err != nil {
 		return // refused at once: nothing can leak
 	}
@@ -158,14 +159,14 @@ func (s *suite) testCredential(t *testing.T, api, target string, edit func(*http
 	}
 	for _, d := range sent.all() {
 		if d.token && (d.origin != api || strings.HasPrefix(api, "http:")) {
-			broken(t, holdsToken, []Exchange{d.exchange}, "the API is at %s, and a request to %s carried the token", api, d.origin)
+			broken(t, holdsToken, []prefactortest.Exchange{d.exchange}, "the API is at %s, and a request to %s carried the token", api, d.origin)
 		}
 	}
 }
 
 // destinations is a base that notes where requests go.
 type destinations struct {
-	fake   *Fake
+	fake   *prefactortest.Fake
 	status int // of the first answer
 
 	mu   sync.Mutex
@@ -175,7 +176,7 @@ type destinations struct {
 type destination struct {
 	origin   string
 	token    bool
-	exchange Exchange
+	exchange prefactortest.Exchange
 }
 
 func (d *destinations) all() []destination {
@@ -190,7 +191,7 @@ func (d *destinations) RoundTrip(req *http.Request) (*http.Response, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	journal := d.fake.Journal()
-	d.seen = append(d.seen, destination{originOf(req), carries(req, Token), journal[len(journal)-1]})
+	d.seen = append(d.seen, destination{originOf(req), carries(req, prefactortest.Token), journal[len(journal)-1]})
 	if err == nil && len(d.seen) == 1 && d.status != http.StatusOK {
 		_ = resp.Body.Close()
 		redirect := probeReply(req, d.status, "text/html", http.NoBody, 0)

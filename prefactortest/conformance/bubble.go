@@ -1,9 +1,10 @@
-package prefactortest
+package conformance
 
 import (
 	"bufio"
 	"bytes"
 	"context"
+	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func inBubble(t *testing.T, f func(t *testing.T)) (stuck bool) {
 }
 
 // watchLabel marks the goroutines that a watched function starts.
-const watchLabel = "prefactortest"
+const watchLabel = "prefactor-conformance"
 
 var watches atomic.Int64
 
@@ -47,15 +48,16 @@ func watchGoroutines(f func(strays func() []string)) {
 
 // labelled gives the innermost function of each other goroutine with the label.
 func labelled(id string) []string {
+	self := caller()
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
-		panic("prefactortest: can't list the goroutines: " + err.Error())
+		panic("conformance: can't list the goroutines: " + err.Error())
 	}
 	var found []string
 	// Goroutines with the same stack are one block, which begins with their
 	// number; blocks are separated by empty lines.
 	for block := range strings.SplitSeq(profile.String(), "\n\n") {
-		if !strings.Contains(block, strconv.Quote(watchLabel)+":"+strconv.Quote(id)) || strings.Contains(block, "prefactortest.labelled") {
+		if !strings.Contains(block, strconv.Quote(watchLabel)+":"+strconv.Quote(id)) || strings.Contains(block, "\t"+self+"+0x") {
 			continue
 		}
 		name := innermost(block)
@@ -69,6 +71,14 @@ func labelled(id string) []string {
 		}
 	}
 	return found
+}
+
+// caller gives the name of the function that calls it, as profiles have it.
+func caller() string {
+	var pc [1]uintptr
+	runtime.Callers(2, pc[:])
+	frame, _ := runtime.CallersFrames(pc[:]).Next()
+	return frame.Function
 }
 
 // innermost gives the first function of a stack that isn't of the runtime or

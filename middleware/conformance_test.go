@@ -19,7 +19,7 @@ import (
 func TestLayersKeepTheRules(t *testing.T) {
 	t.Parallel()
 	origin, token := "http://localhost", transport.NewSecret("token-of-the-layer")
-	policy := transport.DefaultRetryPolicy()
+	policy := middleware.DefaultRetryPolicy()
 	refreshing := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) { return token, nil })
 	open := middleware.NewBreaker()
 	open.Open()
@@ -55,7 +55,7 @@ func TestLayersKeepTheRules(t *testing.T) {
 	}
 }
 
-func buildDefault(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+func buildDefault(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 	return middleware.Default(cfg).RoundTripper(base)
 }
 
@@ -67,7 +67,7 @@ func TestStacksKeepTheirPromises(t *testing.T) {
 		options []conformance.SuiteOption
 	}{
 		{name: "default", build: buildDefault},
-		{name: "with everything in it", build: func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+		{name: "with everything in it", build: func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 			return middleware.Default(cfg).
 				PerCall(
 					middleware.Log(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})), middleware.LogBodies(1000)),
@@ -81,7 +81,7 @@ func TestStacksKeepTheirPromises(t *testing.T) {
 				).RoundTripper(base)
 		}},
 		{name: "with a hedge", options: []conformance.SuiteOption{conformance.Hedged()},
-			build: func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+			build: func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 				return middleware.Default(cfg).PerAttempt(middleware.Hedge(middleware.NewHedge(time.Second))).RoundTripper(base)
 			}},
 	} {

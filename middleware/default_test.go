@@ -15,7 +15,7 @@ import (
 )
 
 func TestDefaultStackPassesTheFaultTable(t *testing.T) {
-	conformance.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	conformance.TestFaults(t, func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return middleware.Default(cfg).RoundTripper(base)
 	})
 }
@@ -45,7 +45,7 @@ func TestDefaultIsMadeOfTheConfig(t *testing.T) {
 
 func TestDefaultReportsWhatIsWrongWithTheConfigWhenItIsBuilt(t *testing.T) {
 	t.Parallel()
-	var cfg transport.Config
+	var cfg middleware.Config
 	cfg.DefaultIdempotencyKey = strings.Repeat("k", 64)
 	cfg.Adapters = []string{"acme"}
 	_, err := middleware.Default(cfg).RoundTripper(http.DefaultTransport)

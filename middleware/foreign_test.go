@@ -15,7 +15,7 @@ import (
 // edited runs the fault table on the default stack after an edit.
 func edited(t *testing.T, edit func(transport.Stack) transport.Stack, options ...conformance.SuiteOption) {
 	t.Helper()
-	conformance.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	conformance.TestFaults(t, func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return edit(middleware.Default(cfg)).RoundTripper(base)
 	}, options...)
 }
@@ -87,9 +87,9 @@ type foreignBody struct{ io.ReadCloser }
 // foreignHedge sends a second request when the first takes 100 ms, and returns
 // the first response that comes, or else the last error.
 func foreignHedge(name string) transport.Layer {
-	return transport.NewLayer(name, transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
+	return transport.NewLayer(name, transport.Repeats, func(next http.RoundTripper) http.RoundTripper {
 		return hedgeTripper{next}
-	}).Repeating()
+	})
 }
 
 type hedgeTripper struct{ next http.RoundTripper }

@@ -32,7 +32,7 @@ func TestREADMEQuickStart(t *testing.T) {
 }
 
 func quickStart(ctx context.Context, apiURL, token, agentID, environmentID string) error {
-	api, err := resources.Open(transport.NewConfig(apiURL, token))
+	api, err := resources.Open(middleware.NewConfig(apiURL, token))
 	if err != nil {
 		return err
 	}
@@ -59,15 +59,15 @@ func quickStart(ctx context.Context, apiURL, token, agentID, environmentID strin
 
 func TestREADMECompanyLayers(t *testing.T) {
 	server := prefactortest.NewServer(t)
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
 	var logged bytes.Buffer
 	defer log.SetOutput(log.Writer())
 	log.SetOutput(&logged)
 
 	audit := transport.NewLayerFunc("audit", transport.PerCall,
-		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		func(req *http.Request, next transport.Next) (*http.Response, error) {
 			call := transport.CallFrom(req.Context())
-			resp, err := transport.Send(next, req)
+			resp, err := next(req)
 			outcome := err
 			if err == nil {
 				outcome = transport.Read(req, resp).Err() // a 404 is a response, too
@@ -76,9 +76,9 @@ func TestREADMECompanyLayers(t *testing.T) {
 			return resp, err
 		})
 	mesh := transport.NewLayerFunc("mesh", transport.Anywhere,
-		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		func(req *http.Request, next transport.Next) (*http.Response, error) {
 			req.Header.Set("X-Mesh-Route", "blue")
-			return transport.Send(next, req)
+			return next(req)
 		})
 	api, err := resources.Open(cfg, func(s transport.Stack) transport.Stack {
 		return s.PerCall(audit).Wire(mesh)
@@ -102,9 +102,9 @@ func TestREADMEOwnTransport(t *testing.T) {
 	t.Parallel()
 	server := prefactortest.NewServer(t)
 	withToken := transport.NewLayerFunc("token", transport.PerAttempt,
-		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		func(req *http.Request, next transport.Next) (*http.Response, error) {
 			req.Header.Set("Authorization", "Bearer "+prefactortest.Token)
-			return transport.Send(next, req)
+			return next(req)
 		})
 	ownTransport, err := transport.NewStack(withToken).RoundTripper(http.DefaultTransport)
 	if err != nil {
@@ -133,7 +133,7 @@ func TestARunSurvivesAnOutage(t *testing.T) {
 	server := prefactortest.NewServer(t)
 	server.Inject(prefactortest.On("agent_instances.register").Times(2).Reply(503))
 
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
 	cfg.InitialRetryDelay = time.Millisecond
 	api, err := resources.Open(cfg)
 	if err != nil {

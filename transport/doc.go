@@ -6,7 +6,7 @@
 // it is built on a base round tripper:
 //
 //	stack := middleware.Default(cfg).PerCall(audit).Wire(signing)
-//	rt, err := stack.RoundTripper(transport.NewBase(cfg))
+//	rt, err := stack.RoundTripper(middleware.NewBase(cfg))
 //	client, err := transport.NewClient(cfg.APIURL, rt)
 //
 // A [Client] turns an operation ([Op]) and its input into one request, sends it
@@ -19,9 +19,9 @@
 // Most layers are a [LayerFunc], which owns the request that it gets:
 //
 //	mesh := transport.NewLayerFunc("mesh", transport.PerAttempt,
-//		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+//		func(req *http.Request, next transport.Next) (*http.Response, error) {
 //			req.Header.Set("X-Mesh", "blue")
-//			return transport.Send(next, req)
+//			return next(req)
 //		})
 //
 // A layer of your own keeps the contract of [http.RoundTripper]. In particular:

@@ -14,7 +14,7 @@
 // for each test, by a [Build]:
 //
 //	func TestOurStack(t *testing.T) {
-//		conformance.TestStack(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+//		conformance.TestStack(t, func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 //			return middleware.Default(cfg).PerAttempt(audit.Layer(io.Discard)).RoundTripper(base)
 //		})
 //	}

@@ -13,14 +13,14 @@ import (
 
 // audit is a layer as a company has it: it writes down what is sent.
 func audit(to io.Writer) transport.Layer {
-	return transport.NewLayerFunc("audit", transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return transport.NewLayerFunc("audit", transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		fmt.Fprintln(to, req.Method, req.URL.Path, transport.CallFrom(req.Context()).Key())
-		return transport.Send(next, req)
+		return next(req)
 	})
 }
 
 // audited is the default stack with the audit in it.
-func audited(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+func audited(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 	return middleware.Default(cfg).PerAttempt(audit(io.Discard)).RoundTripper(base)
 }
 
@@ -41,7 +41,7 @@ func ExampleTestStack() {
 func ExampleTestFaults() {
 	// In a test file: func TestOurStackUnderAHedge(t *testing.T)
 	_ = func(t *testing.T) {
-		conformance.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+		conformance.TestFaults(t, func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 			hedge := middleware.Hedge(middleware.NewHedge(cfg.RequestTimeout / 10))
 			return middleware.Default(cfg).PerAttempt(hedge).RoundTripper(base)
 		}, conformance.Hedged())

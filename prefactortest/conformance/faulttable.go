@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
-	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // TestFaults runs the fault table on a stack: each way in which a call can go
@@ -43,7 +43,7 @@ func TestFaults(t *testing.T, build Build, options ...SuiteOption) {
 type faultRow struct {
 	name   string
 	faults []prefactortest.Fault
-	tune   func(*transport.Config)
+	tune   func(*middleware.Config)
 
 	deadline time.Duration // of the caller's context; 0 for none
 	cancel   time.Duration // when the caller cancels; 0 for never
@@ -164,9 +164,9 @@ func faultTable() []faultRow {
 // errStop is the cause with which the table cancels.
 var errStop = errors.New("stop")
 
-func longWaits(cfg *transport.Config) { cfg.MaxRetryDelay = 2 * time.Hour }
+func longWaits(cfg *middleware.Config) { cfg.MaxRetryDelay = 2 * time.Hour }
 
-func shortAttempts(cfg *transport.Config) { cfg.RequestTimeout = 5 * time.Second }
+func shortAttempts(cfg *middleware.Config) { cfg.RequestTimeout = 5 * time.Second }
 
 func maybeApplied(e *errs.Error) (invariant, string) {
 	if !errs.MaybeApplied(e) {

@@ -11,13 +11,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // Build makes the round tripper under test: a whole stack, as cfg describes it,
 // on base.
-type Build func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error)
+type Build func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error)
 
 // SuiteOption tells a suite what is special about a stack.
 type SuiteOption func(*suite)
@@ -58,9 +59,9 @@ type rig struct {
 }
 
 // rig builds the stack under test for a fake that has one active instance.
-func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base http.RoundTripper, tune func(*transport.Config)) *rig {
+func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base http.RoundTripper, tune func(*middleware.Config)) *rig {
 	t.Helper()
-	cfg := transport.NewConfig(url, prefactortest.Token)
+	cfg := middleware.NewConfig(url, prefactortest.Token)
 	if tune != nil {
 		tune(&cfg)
 	}

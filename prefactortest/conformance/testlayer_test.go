@@ -28,42 +28,42 @@ var brokenLayers = []struct {
 	layer transport.Layer
 }{
 	{"changes its owner's request", "a request is never changed for its owner",
-		tripping(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		tripping(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			req.Header.Set("X-Layer", "was here")
-			return next.RoundTrip(req)
+			return next(req)
 		})},
 	{"changes a request that is on its way", "a request isn't touched once it was handed on",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			req.Header.Set("X-Layer", "was here")
 			return resp, err
 		})},
 	{"refuses without closing the body", "every request body is closed",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			if req.URL.Host != "localhost" {
 				return nil, errors.New("not on the list of hosts")
 			}
-			return next.RoundTrip(req)
+			return next(req)
 		})},
 	{"repeats without closing the first answer", "every response body that isn't returned is closed",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err != nil || resp.StatusCode != 503 || req.GetBody == nil {
 				return resp, err
 			}
 			return again(req, next)
 		})},
 	{"repeats with the body that it had", "a body is sent again only from GetBody",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err != nil || resp.StatusCode != 503 {
 				return resp, err
 			}
 			resp.Body.Close()
-			return next.RoundTrip(req.Clone(req.Context()))
+			return next(req.Clone(req.Context()))
 		})},
 	{"wraps the body and not GetBody", "Body, GetBody and ContentLength go together",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			if req.ContentLength > 0 {
 				req.Body = struct {
 					io.Reader
@@ -71,24 +71,24 @@ var brokenLayers = []struct {
 				}{io.MultiReader(req.Body, strings.NewReader("\n")), req.Body}
 				req.ContentLength++
 			}
-			return next.RoundTrip(req)
+			return next(req)
 		})},
 	{"gives each request a key of its own", "a caller's idempotency key stays",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			req.Header.Set(transport.KeyHeader, "the-key-of-a-layer")
-			return next.RoundTrip(req)
+			return next(req)
 		})},
 	{"returns a response and an error", "a response comes back without an error, an error without a response",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err == nil && resp.StatusCode == 500 {
 				err = errors.New("server error")
 			}
 			return resp, err
 		})},
 	{"returns nothing", "a response comes back without an error, an error without a response",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err == nil && resp.StatusCode == 404 {
 				resp.Body.Close()
 				return nil, nil
@@ -96,8 +96,8 @@ var brokenLayers = []struct {
 			return resp, err
 		})},
 	{"makes an error of a status", "an error status is a response",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err == nil && resp.StatusCode >= 500 {
 				resp.Body.Close()
 				return nil, errors.New(resp.Status)
@@ -107,8 +107,8 @@ var brokenLayers = []struct {
 	{"cuts large answers", "what comes back is what came: status, header and bytes",
 		reading(func(body io.Reader) io.Reader { return io.LimitReader(body, 100<<10) })},
 	{"leaves out the answer's header", "what comes back is what came: status, header and bytes",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err == nil && resp.StatusCode == 200 {
 				resp.Header.Del("X-Probe")
 			}
@@ -117,8 +117,8 @@ var brokenLayers = []struct {
 	{"hides that a body broke off", "a broken body doesn't look whole",
 		reading(func(body io.Reader) io.Reader { return &forgiving{body} })},
 	{"reads answers to their end", "a stream isn't held back",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err != nil || resp.StatusCode != 200 {
 				return resp, err
 			}
@@ -131,20 +131,20 @@ var brokenLayers = []struct {
 			return resp, nil
 		})},
 	{"wraps the body of a 101", "the body of a 101 can be written to",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err == nil {
 				resp.Body = struct{ io.ReadCloser }{resp.Body}
 			}
 			return resp, err
 		})},
 	{"ignores the context", "the end of the context ends the request, at once",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			return next.RoundTrip(req.WithContext(context.WithoutCancel(req.Context())))
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			return next(req.WithContext(context.WithoutCancel(req.Context())))
 		})},
 	{"sleeps between attempts", "the end of the context ends the request, at once",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err != nil || resp.StatusCode != 503 || req.GetBody == nil {
 				return resp, err
 			}
@@ -153,70 +153,64 @@ var brokenLayers = []struct {
 			return again(req, next)
 		})},
 	{"hides that the context ended", "the end of the context ends the request, at once",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err != nil && req.Context().Err() != nil {
 				return nil, errors.New("given up")
 			}
 			return resp, err
 		})},
 	{"leaves a goroutine that sleeps", "no goroutine outlives its request",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			go time.Sleep(time.Hour)
-			return next.RoundTrip(req)
+			return next(req)
 		})},
 	{"leaves a goroutine for ever", "no goroutine outlives its request",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			ended := make(chan bool)
 			go func() { ended <- true }()
-			return next.RoundTrip(req)
+			return next(req)
 		})},
 	{"hides the inner error", "the inner round tripper's error is in the layer's own",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err != nil && req.Context().Err() == nil {
 				err = fmt.Errorf("not sent: %v", err)
 			}
 			return resp, err
 		})},
 	{"shows the header in its errors", "no secret of a request is in an error",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err != nil {
 				err = fmt.Errorf("sending %v: %w", req.Header, err)
 			}
 			return resp, err
 		})},
 	{"shows the query in its errors", "no secret of a request is in an error",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
 			if err != nil {
 				err = fmt.Errorf("sending to %s: %w", req.URL, err)
 			}
 			return resp, err
 		})},
 	{"recovers from panics", "a panic passes through, and frees what was held",
-		owning(func(req *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
+		owning(func(req *http.Request, next transport.Next) (resp *http.Response, err error) {
 			defer func() {
 				if problem := recover(); problem != nil {
 					err = fmt.Errorf("recovered: %v", problem)
 				}
 			}()
-			return next.RoundTrip(req)
+			return next(req)
 		})},
 	{"keeps its permit in a panic", "a panic passes through, and frees what was held", leaking(100)},
 	{"doesn't hand CloseIdleConnections on", "CloseIdleConnections is handed on, and left to the owner",
-		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return unwrapping{next} })},
+		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return deaf{unwrapping{next}} })},
 	{"calls CloseIdleConnections", "CloseIdleConnections is handed on, and left to the owner",
-		owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
-			if err != nil {
-				transport.CloseIdleConnections(next)
-			}
-			return resp, err
-		})},
+		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return impatient{unwrapping{next}} })},
 	{"doesn't unwrap", "transport.As finds the base",
-		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return closing{next} })},
+		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return astray{closing{next}} })},
 	{"mixes answers up", "concurrent requests don't mix", mixing()},
 }
 
@@ -253,10 +247,10 @@ func TestLayersThatAreRightPass(t *testing.T) {
 	t.Parallel()
 	for name, layer := range map[string]transport.Layer{
 		"audits": audit(io.Discard),
-		"hands on": owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			return transport.Send(next, req)
+		"hands on": owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			return next(req)
 		}),
-		"refuses everything": owning(func(req *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		"refuses everything": owning(func(req *http.Request, _ transport.Next) (*http.Response, error) {
 			if req.Body != nil {
 				req.Body.Close()
 			}
@@ -314,6 +308,19 @@ func owning(do transport.LayerFunc) transport.Layer {
 	return transport.NewLayerFunc("broken", transport.Anywhere, do)
 }
 
+// impatient closes connections that aren't its own.
+type impatient struct{ unwrapping }
+
+func (i impatient) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := i.unwrapping.RoundTrip(req)
+	if err != nil {
+		i.CloseIdleConnections()
+	}
+	return resp, err
+}
+
+func (i impatient) CloseIdleConnections() { transport.CloseIdleConnections(i.Unwrap()) }
+
 // tripping is a layer that works on its caller's request.
 func tripping(do transport.LayerFunc) transport.Layer {
 	return transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
@@ -327,7 +334,7 @@ type tripper struct {
 }
 
 func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	return t.do(req, t.RoundTripper)
+	return t.do(req, t.RoundTripper.RoundTrip)
 }
 
 func (t tripper) CloseIdleConnections() { transport.CloseIdleConnections(t.RoundTripper) }
@@ -342,21 +349,31 @@ type closing struct{ http.RoundTripper }
 
 func (c closing) CloseIdleConnections() { transport.CloseIdleConnections(c.RoundTripper) }
 
+// deaf does nothing where it should close connections.
+type deaf struct{ unwrapping }
+
+func (deaf) CloseIdleConnections() {}
+
+// astray unwraps to another base than its own.
+type astray struct{ closing }
+
+func (astray) Unwrap() http.RoundTripper { return http.DefaultTransport }
+
 // again sends a request once more, with its body from GetBody.
-func again(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func again(req *http.Request, next transport.Next) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	body, err := req.GetBody()
 	if err != nil {
 		return nil, err
 	}
 	req.Body = body
-	return next.RoundTrip(req)
+	return next(req)
 }
 
 // reading is a layer that puts wrap around the bodies of successes.
 func reading(wrap func(io.Reader) io.Reader) transport.Layer {
-	return owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := next.RoundTrip(req)
+	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
 		if err == nil && resp.StatusCode == 200 {
 			resp.Body = struct {
 				io.Reader
@@ -381,7 +398,7 @@ func (f *forgiving) Read(p []byte) (int, error) {
 // leaking is a bulkhead that doesn't free its permit in a panic.
 func leaking(limit int) transport.Layer {
 	permits := make(chan bool, limit)
-	return owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 		select {
 		case permits <- true:
 		default:
@@ -390,7 +407,7 @@ func leaking(limit int) transport.Layer {
 			}
 			return nil, errors.New("full")
 		}
-		resp, err := next.RoundTrip(req)
+		resp, err := next(req)
 		<-permits
 		return resp, err
 	})
@@ -400,8 +417,8 @@ func leaking(limit int) transport.Layer {
 func mixing() transport.Layer {
 	var mu sync.Mutex
 	var latest []byte
-	return owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := next.RoundTrip(req)
+	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
 		if err != nil || resp.ContentLength < 1 || resp.ContentLength > 20 {
 			return resp, err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
@@ -31,7 +32,7 @@ import (
 //   - Answers are bounded: 32 MiB, and a little for reading ahead. Unknown members
 //     are kept, and numbers keep every digit.
 //   - All of it is safe for concurrent use, and no goroutine outlives its call.
-//   - A failure that another attempt may fix is repeated, as [transport.RetryPolicy]
+//   - A failure that another attempt may fix is repeated, as [middleware.RetryPolicy]
 //     says, and nothing else is.
 //
 // It runs [TestFaults], the fault table; [TestStorm] with 500 spans; and tests of
@@ -140,7 +141,7 @@ func (s *suite) testCredentials(t *testing.T) {
 // api's own origin, and none over plain http, may carry the token.
 func (s *suite) testCredential(t *testing.T, api, target string, edit func(*http.Request), status int) {
 	sent := &destinations{fake: prefactortest.New(prefactortest.WithT(t)), status: status}
-	rt, err := s.build(transport.NewConfig(api, prefactortest.Token), sent)
+	rt, err := s.build(middleware.NewConfig(api, prefactortest.Token), sent)
 	if err != nil {
 		return // refused at once: nothing can leak
 	}

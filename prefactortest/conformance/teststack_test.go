@@ -29,30 +29,30 @@ var brokenStacks = []struct {
 	build conformance.Build
 }{
 	{"replaces the caller's key", "one call has one idempotency key, the same on every attempt, hedge and replay, and a caller's key is never replaced",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack { return s.PerCall(renamingKeys()) })},
-	{"takes a reset for a refused connection", "a call that succeeded is there exactly once, one that failed once at most, and its error says whether it may have been applied",
-		onBase(func(req *http.Request, base http.RoundTripper) (*http.Response, error) {
-			resp, err := base.RoundTrip(req)
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.PerCall(renamingKeys()) })},
+	{"hides its connections, and takes a reset for a refused one", "a call that succeeded is there exactly once, one that failed once at most, and its error says whether it may have been applied",
+		onBase(func(req *http.Request, base transport.Next) (*http.Response, error) {
+			resp, err := base(req.WithContext(untraced{req.Context()}))
 			if errors.Is(err, syscall.ECONNRESET) {
 				err = &net.OpError{Op: "dial", Net: "tcp", Err: err}
 			}
 			return resp, err
 		})},
 	{"gives the token to every host", "the token goes to the configured origin only, over https, or http on loopback, and shows in no error",
-		edited(func(s transport.Stack, cfg transport.Config) transport.Stack {
-			return s.Replace("auth", owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
+			return s.Replace("auth", owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				req.Header.Set("Authorization", "Bearer "+cfg.APIToken.Reveal())
-				return next.RoundTrip(req)
+				return next(req)
 			}))
 		})},
 	{"gives the token to plain http", "the token goes to the configured origin only, over https, or http on loopback, and shows in no error",
-		edited(func(s transport.Stack, cfg transport.Config) transport.Stack {
+		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
 			return s.Replace("auth", middleware.Auth(cfg.APIURL, cfg.APIToken, middleware.AllowPlainHTTP()))
 		})},
 	{"shows the token in errors", "the token goes to the configured origin only, over https, or http on loopback, and shows in no error",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack {
-			return s.Wire(owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-				resp, err := next.RoundTrip(req)
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+			return s.Wire(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+				resp, err := next(req)
 				if err != nil {
 					err = fmt.Errorf("sending %v: %w", req.Header, err)
 				}
@@ -60,8 +60,8 @@ var brokenStacks = []struct {
 			}))
 		})},
 	{"follows redirects", "no redirect is followed",
-		onBase(func(req *http.Request, base http.RoundTripper) (*http.Response, error) {
-			resp, err := base.RoundTrip(req)
+		onBase(func(req *http.Request, base transport.Next) (*http.Response, error) {
+			resp, err := base(req)
 			if err != nil || resp.StatusCode != http.StatusTemporaryRedirect {
 				return resp, err
 			}
@@ -74,18 +74,18 @@ var brokenStacks = []struct {
 			req.Header.Del("Authorization")
 			req.URL, req.Host = target, ""
 			req.Body, _ = req.GetBody()
-			return base.RoundTrip(req)
+			return base(req)
 		})},
 	{"leaves answers open", "every body is closed on every path",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack {
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(1<<20, func(body []byte) []byte { return body }, false))
 		})},
 	{"ignores Retry-After", "a wait ends at once on cancellation, one that would outlast the deadline is not begun, and a Retry-After is never waited less than",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack {
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(1<<20, func(body []byte) []byte {
 				return bytes.ReplaceAll(body, []byte("retry_after_ms"), []byte("later"))
-			}, true), owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-				resp, err := next.RoundTrip(req)
+			}, true), owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+				resp, err := next(req)
 				if err == nil {
 					resp.Header.Del("Retry-After")
 				}
@@ -93,17 +93,17 @@ var brokenStacks = []struct {
 			}))
 		})},
 	{"ignores the context", "a wait ends at once on cancellation, one that would outlast the deadline is not begun, and a Retry-After is never waited less than",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack {
-			return s.PerCall(owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-				return next.RoundTrip(req.WithContext(context.WithoutCancel(req.Context())))
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+			return s.PerCall(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+				return next(req.WithContext(context.WithoutCancel(req.Context())))
 			}))
 		})},
 	{"reads whatever comes", "answers are bounded in size",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack {
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(64<<20, func(body []byte) []byte { return body }, true))
 		})},
 	{"rounds numbers", "unknown members are kept, and numbers keep every digit",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack {
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(1<<20, func(body []byte) []byte {
 				var document any
 				if stdjson.Unmarshal(body, &document) != nil {
@@ -114,16 +114,16 @@ var brokenStacks = []struct {
 			}, true))
 		})},
 	{"leaves a goroutine", "all of it is safe for concurrent use, and no goroutine outlives its call",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack {
-			return s.Wire(owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+			return s.Wire(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				go time.Sleep(time.Second)
-				return next.RoundTrip(req)
+				return next(req)
 			}))
 		})},
 	{"mixes answers up", "all of it is safe for concurrent use, and no goroutine outlives its call",
-		edited(func(s transport.Stack, _ transport.Config) transport.Stack { return s.PerAttempt(delaying()) })},
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.PerAttempt(delaying()) })},
 	{"repeats what can't be mended", "what another attempt may mend is repeated, as the policy says, and nothing else is",
-		edited(func(s transport.Stack, cfg transport.Config) transport.Stack {
+		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
 			cfg.RetryOnStatusCodes = append(slices.Clone(cfg.RetryOnStatusCodes), http.StatusNotImplemented)
 			return s.Replace("retry", middleware.Retry(cfg.RetryPolicy))
 		})},
@@ -184,25 +184,30 @@ func TestTestStackShowsTheExchanges(t *testing.T) {
 }
 
 // edited builds the default stack after an edit.
-func edited(edit func(transport.Stack, transport.Config) transport.Stack) conformance.Build {
-	return func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+func edited(edit func(transport.Stack, middleware.Config) transport.Stack) conformance.Build {
+	return func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return edit(middleware.Default(cfg), cfg).RoundTripper(base)
 	}
 }
 
 // onBase builds the default stack on a base that do stands in front of.
 func onBase(do transport.LayerFunc) conformance.Build {
-	return func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	return func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return middleware.Default(cfg).RoundTripper(tripper{unwrapping{base}, do})
 	}
 }
 
+// untraced is a context without values, and so without a trace.
+type untraced struct{ context.Context }
+
+func (untraced) Value(any) any { return nil }
+
 // renamingKeys gives each request another key, the same one to equal ones.
 func renamingKeys() transport.Layer {
-	return owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 		key := req.Header.Get(transport.KeyHeader)
 		if key == "" || req.GetBody == nil {
-			return next.RoundTrip(req)
+			return next(req)
 		}
 		body, err := io.ReadAll(req.Body)
 		req.Body.Close()
@@ -214,15 +219,15 @@ func renamingKeys() transport.Layer {
 		req.Header.Set(transport.KeyHeader, other)
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		req.Body, _ = req.GetBody()
-		return next.RoundTrip(req)
+		return next(req)
 	})
 }
 
 // rewriting is a layer that reads answers up to limit bytes and puts others in
 // their place.
 func rewriting(limit int64, rewrite func([]byte) []byte, closes bool) transport.Layer {
-	return transport.NewLayerFunc("rewriting", transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := next.RoundTrip(req)
+	return transport.NewLayerFunc("rewriting", transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
 		if err != nil || resp.Body == http.NoBody {
 			return resp, err
 		}
@@ -245,8 +250,8 @@ func rewriting(limit int64, rewrite func([]byte) []byte, closes bool) transport.
 func delaying() transport.Layer {
 	var mu sync.Mutex
 	var latest []byte
-	return owning(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := next.RoundTrip(req)
+	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
 		if err != nil || resp.StatusCode != 200 || !strings.HasSuffix(req.URL.Path, "/finish") {
 			return resp, err
 		}

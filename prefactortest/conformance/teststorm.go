@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
@@ -75,7 +76,7 @@ const (
 )
 
 // milliseconds makes the waits of a policy short, for tests on real time.
-func milliseconds(cfg *transport.Config) {
+func milliseconds(cfg *middleware.Config) {
 	cfg.InitialRetryDelay, cfg.MaxRetryDelay = time.Millisecond, 5*time.Millisecond
 }
 

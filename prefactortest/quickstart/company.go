@@ -16,9 +16,9 @@ import (
 // audit is a company's layer that acts once a call: when the call has ended, it
 // prints its story.
 func audit(out io.Writer) transport.Layer {
-	return transport.NewLayerFunc("audit", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return transport.NewLayerFunc("audit", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		call := transport.CallFrom(req.Context())
-		resp, err := transport.Send(next, req)
+		resp, err := next(req)
 		fmt.Fprintf(out, "%-26s key %.8s…\n", call.Operation(), call.Key())
 		for _, a := range call.Attempts() {
 			fmt.Fprintf(out, "   attempt %d  %6s  %s\n", a.Number, a.Duration.Round(time.Millisecond), outcome(a))
@@ -41,10 +41,10 @@ func outcome(a errs.Attempt) string {
 // signing is a company's layer next to the wire: it signs what really goes out,
 // the token included.
 func signing(key transport.Secret) transport.Layer {
-	return transport.NewLayerFunc("signing", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return transport.NewLayerFunc("signing", transport.PerAttempt, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		mac := hmac.New(sha256.New, []byte(key.Reveal()))
 		fmt.Fprintln(mac, req.Method, req.URL.Path, req.Header.Get("Authorization"), req.Header.Get(transport.KeyHeader))
 		req.Header.Set("X-Signature", hex.EncodeToString(mac.Sum(nil)))
-		return transport.Send(next, req)
+		return next(req)
 	})
 }

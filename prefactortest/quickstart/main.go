@@ -44,7 +44,7 @@ func run(ctx context.Context, out io.Writer) error {
 
 // runOnServer records the run on the server that the environment names.
 func runOnServer(ctx context.Context, out io.Writer) error {
-	cfg, err := transport.ConfigFromEnv()
+	cfg, err := middleware.ConfigFromEnv()
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func runOnFake(ctx context.Context, out io.Writer) error {
 		prefactortest.On("agent_spans.create").Nth(3).Times(2).ResetAfter(),
 		prefactortest.On("agent_spans.finish").CutBody(60),
 	)
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
 	cfg.InitialRetryDelay = 100 * time.Millisecond // so that the show is short
 
 	recorded, err := compose(ctx, out, cfg, agent{prefactortest.AgentID, prefactortest.EnvironmentID})
@@ -90,13 +90,13 @@ func runOnFake(ctx context.Context, out io.Writer) error {
 
 // compose puts a company's layers into the default stack, prints it, and
 // records a run through it.
-func compose(ctx context.Context, out io.Writer, cfg transport.Config, agent agent) (*recording, error) {
+func compose(ctx context.Context, out io.Writer, cfg middleware.Config, agent agent) (*recording, error) {
 	stack := middleware.Default(cfg).
 		PerCall(audit(out)).
 		Wire(signing(transport.NewSecret("the company's signing key")))
 	fmt.Fprintf(out, "The stack:\n\n%s\nThe calls:\n\n", stack)
 
-	base := transport.NewBase(cfg)
+	base := middleware.NewBase(cfg)
 	rt, err := stack.RoundTripper(base)
 	if err != nil {
 		return nil, err

@@ -1,15 +1,15 @@
-package transport
+package middleware
 
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // DefaultAPIURL is where the API lives unless [Config.APIURL] says otherwise.
@@ -18,7 +18,7 @@ const DefaultAPIURL = "https://app.prefactorai.com"
 // Config is what the default stack and its base transport are made of. It is
 // plain data, whose durations have units: 30*time.Second, for a bare 30 is 30
 // nanoseconds. Start from [NewConfig] or [ConfigFromEnv], which fill in the
-// defaults, and change what you need. [Config.Validate] tells what is wrong
+// demistakes, and change what you need. [Config.Validate] tells what is wrong
 // with one.
 type Config struct {
 	// APIURL is the API's address: absolute, http or https, with or without
@@ -27,11 +27,11 @@ type Config struct {
 	APIURL string
 
 	// APIToken is the token that each request carries. Required.
-	APIToken Secret
+	APIToken transport.Secret
 
 	// RequestTimeout bounds one attempt, from sending the request to the end of
 	// the answer's body. Default 30s. A whole call is bounded by its context or
-	// by [WithTimeout].
+	// by [transport.WithTimeout].
 	RequestTimeout time.Duration
 
 	// ConnectTimeout bounds the making of a connection, and once more its TLS
@@ -84,7 +84,7 @@ func NewConfig(apiURL, token string) Config {
 	}
 	return Config{
 		APIURL:         apiURL,
-		APIToken:       NewSecret(token),
+		APIToken:       transport.NewSecret(token),
 		RequestTimeout: 30 * time.Second,
 		ConnectTimeout: 10 * time.Second,
 		RetryPolicy:    DefaultRetryPolicy(),
@@ -131,56 +131,56 @@ func ConfigFromEnv() (Config, error) {
 // Validate reports everything that is wrong with the Config at once: an
 // [errs.ClientError] for each field, joined. It returns nil if nothing is.
 func (c Config) Validate() error {
-	_, urlErr := ParseAPIURL(c.APIURL)
+	_, urlErr := transport.ParseAPIURL(c.APIURL)
 	return errors.Join(
 		urlErr,
-		ValidateToken(c.APIToken),
-		ValidateTimeout("RequestTimeout", c.RequestTimeout),
-		ValidateTimeout("ConnectTimeout", c.ConnectTimeout),
+		validateToken(c.APIToken),
+		validateTimeout("RequestTimeout", c.RequestTimeout),
+		validateTimeout("ConnectTimeout", c.ConnectTimeout),
 		c.RetryPolicy.Validate(),
-		ValidateKeyPrefix(c.DefaultIdempotencyKey),
-		ValidateAdapters(c.Adapters),
+		validateKeyPrefix(c.DefaultIdempotencyKey),
+		validateAdapters(c.Adapters),
 	)
 }
 
 // Validate reports everything that is wrong with the policy at once: an
 // [errs.ClientError] for each field, joined. It returns nil if nothing is.
 func (p RetryPolicy) Validate() error {
-	var faults []error
-	fault := func(field, problem string) {
-		faults = append(faults, &errs.ClientError{Field: field, Problem: problem})
+	var mistakes []error
+	mistake := func(field, problem string) {
+		mistakes = append(mistakes, &errs.ClientError{Field: field, Problem: problem})
 	}
 	if p.MaxRetries < 0 {
-		fault("MaxRetries", "must be 0 or more")
+		mistake("MaxRetries", "must be 0 or more")
 	}
-	faults = append(faults, ValidateTimeout("InitialRetryDelay", p.InitialRetryDelay), ValidateTimeout("MaxRetryDelay", p.MaxRetryDelay))
+	mistakes = append(mistakes, validateTimeout("InitialRetryDelay", p.InitialRetryDelay), validateTimeout("MaxRetryDelay", p.MaxRetryDelay))
 	if p.InitialRetryDelay > p.MaxRetryDelay {
-		fault("InitialRetryDelay", "must not be above MaxRetryDelay")
+		mistake("InitialRetryDelay", "must not be above MaxRetryDelay")
 	}
 	if !(p.RetryMultiplier >= 1) { // NaN too
-		fault("RetryMultiplier", "must be 1 or more")
+		mistake("RetryMultiplier", "must be 1 or more")
 	}
 	for _, code := range p.RetryOnStatusCodes {
 		if code < 100 || code > 599 {
-			fault("RetryOnStatusCodes", fmt.Sprintf("holds %d: HTTP statuses go from 100 to 599", code))
+			mistake("RetryOnStatusCodes", fmt.Sprintf("holds %d: HTTP statuses go from 100 to 599", code))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(mistakes...)
 }
 
-// ValidateTimeout reports what is wrong with a timeout or a delay: it must be
+// validateTimeout reports what is wrong with a timeout or a delay: it must be
 // positive. The error is an [errs.ClientError] that names field.
-func ValidateTimeout(field string, d time.Duration) error {
+func validateTimeout(field string, d time.Duration) error {
 	if d > 0 {
 		return nil
 	}
 	return &errs.ClientError{Field: field, Problem: "must be a positive duration"}
 }
 
-// ValidateToken reports what is wrong with a token: it must not be empty, and
+// validateToken reports what is wrong with a token: it must not be empty, and
 // must consist of characters that a header can carry. The error, an
 // [errs.ClientError], doesn't hold the token.
-func ValidateToken(token Secret) error {
+func validateToken(token transport.Secret) error {
 	switch text := token.Reveal(); {
 	case text == "":
 		return &errs.ClientError{Field: "APIToken", Problem: "is required: give one to NewConfig, or set PREFACTOR_API_TOKEN for ConfigFromEnv"}
@@ -190,9 +190,9 @@ func ValidateToken(token Secret) error {
 	return nil
 }
 
-// ValidateAdapters reports what is wrong with entries for X-Prefactor-SDK, each
+// validateAdapters reports what is wrong with entries for X-Prefactor-SDK, each
 // of which must be "name@version". The error is an [errs.ClientError].
-func ValidateAdapters(adapters []string) error {
+func validateAdapters(adapters []string) error {
 	for _, entry := range adapters {
 		at := strings.LastIndex(entry, "@")
 		if at < 1 || at == len(entry)-1 || !visible(entry) {
@@ -202,42 +202,24 @@ func ValidateAdapters(adapters []string) error {
 	return nil
 }
 
-// visible reports whether s consists of visible ASCII characters.
-func visible(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
-			return false
-		}
+// The generated part of a key is a UUID, and a key is bounded: see
+// [transport.ValidateKey].
+const (
+	generatedKey = 36
+	maxKeyPrefix = 64 - generatedKey
+)
+
+// validateKeyPrefix reports what is wrong with a prefix of generated keys. The
+// error is an [errs.ClientError].
+func validateKeyPrefix(prefix string) error {
+	if len(prefix) > maxKeyPrefix || !visible(prefix) {
+		return &errs.ClientError{Field: "DefaultIdempotencyKey", Problem: fmt.Sprintf(
+			"must have at most %d visible ASCII characters: a generated key of %d follows it, and %d are allowed", maxKeyPrefix, generatedKey, maxKeyPrefix+generatedKey)}
 	}
-	return true
+	return nil
 }
 
-// apiPath is where all operations live below the API's address.
-const apiPath = "/api/v1"
-
-// ParseAPIURL reads an API address, as [Config.APIURL] takes it, and returns it
-// with the path at which the operations begin. The error is an
-// [errs.ClientError].
-func ParseAPIURL(apiURL string) (*url.URL, error) {
-	fault := func(problem string) (*url.URL, error) {
-		return nil, &errs.ClientError{Field: "APIURL", Problem: problem}
-	}
-	if apiURL == "" {
-		return fault("is required: for example " + DefaultAPIURL)
-	}
-	u, err := url.Parse(apiURL)
-	switch {
-	case strings.ContainsAny(apiURL, " \t\r\n"):
-		return fault("holds white space: check how it was copied")
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-		return fault("must be an absolute http or https URL: for example " + DefaultAPIURL)
-	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return fault("must have no user, query or fragment")
-	}
-	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), apiPath) + apiPath
-	if u.RawPath != "" {
-		u.RawPath = strings.TrimSuffix(strings.TrimRight(u.RawPath, "/"), apiPath) + apiPath
-	}
-	u.ForceQuery = false
-	return u, nil
+// visible reports whether s consists of visible ASCII characters.
+func visible(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }

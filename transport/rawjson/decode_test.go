@@ -1,8 +1,10 @@
-package transport_test
+package rawjson_test
 
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -31,10 +33,27 @@ func (d *things) Check(document jsontext.Value) error {
 	return nil
 }
 
+// decode returns what an operation makes of a response with this document.
+func decode[T any](t *testing.T, document string) (*T, error) {
+	t.Helper()
+	client, err := transport.NewClient("http://localhost", answering(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transport.NewOp[T]("things.get", http.MethodGet, "/thing").Do(t.Context(), client, transport.Input{})
+}
+
+// answering is a base that answers with a document.
+type answering string
+
+func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(string(a)))}, nil
+}
+
 func TestAMemberOfAnUnexpectedTypeIsLeftZero(t *testing.T) {
 	t.Parallel()
 	const text = `{"status":5,"details":{"list":["a",1,"b"],"counts":{"a":1,"b":"many","c":2.5},"id":"i"}}`
-	d, err := transport.DecodeDocument[things](jsontext.Value(text))
+	d, err := decode[things](t, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +77,7 @@ func TestADocumentWithoutWhatItMustHaveIsAContractError(t *testing.T) {
 		`[]`,
 		`{"details":{"list":7,"id":"i"}`,
 	} {
-		if _, err := transport.DecodeDocument[things](jsontext.Value(text)); !errors.Is(err, errs.ErrContract) {
+		if _, err := decode[things](t, text); !errors.Is(err, errs.ErrContract) {
 			t.Errorf("%s: %v, want a ContractError", text, err)
 		}
 	}
@@ -67,7 +86,7 @@ func TestADocumentWithoutWhatItMustHaveIsAContractError(t *testing.T) {
 func TestADocumentOfNothingButOddMembersIsRefused(t *testing.T) {
 	t.Parallel()
 	text := `{"details":{"id":"i","list":[` + strings.Repeat("1,", 50) + `1]}}`
-	if _, err := transport.DecodeDocument[things](jsontext.Value(text)); !errors.Is(err, errs.ErrContract) {
+	if _, err := decode[things](t, text); !errors.Is(err, errs.ErrContract) {
 		t.Errorf("got %v, want a ContractError", err)
 	}
 }
@@ -75,14 +94,14 @@ func TestADocumentOfNothingButOddMembersIsRefused(t *testing.T) {
 func TestAnOddMemberBehindAGoodOneOfItsNameIsRefused(t *testing.T) {
 	t.Parallel()
 	const text = `{"details":{"id":"i","list":["a"],"list":5}}`
-	if _, err := transport.DecodeDocument[things](jsontext.Value(text)); !errors.Is(err, errs.ErrContract) {
+	if _, err := decode[things](t, text); !errors.Is(err, errs.ErrContract) {
 		t.Errorf("got %v, want a ContractError", err)
 	}
 }
 
 func TestADocumentThatSaysErrorIsThatError(t *testing.T) {
 	t.Parallel()
-	_, err := transport.DecodeDocument[things](jsontext.Value(`{"status":"error","code":"not_found","message":"gone"}`))
+	_, err := decode[things](t, `{"status":"error","code":"not_found","message":"gone"}`)
 	if !errors.Is(err, errs.ErrNotFound) {
 		t.Errorf("got %v, want a NotFoundError", err)
 	}
@@ -90,11 +109,11 @@ func TestADocumentThatSaysErrorIsThatError(t *testing.T) {
 
 func TestWithoutACheckAnUnexpectedTypeIsAContractError(t *testing.T) {
 	t.Parallel()
-	_, err := transport.DecodeDocument[struct {
+	_, err := decode[struct {
 		Details struct {
 			N int `json:"n"`
 		} `json:"details"`
-	}](jsontext.Value(`{"details":{"n":"x"}}`))
+	}](t, `{"details":{"n":"x"}}`)
 	if !errors.Is(err, errs.ErrContract) {
 		t.Errorf("got %v, want a ContractError", err)
 	}

@@ -12,17 +12,17 @@ const width = 48
 // where a layer repeats. Tokens don't show.
 func (s Stack) String() string {
 	var b strings.Builder
-	repeats := s.index(func(e entry) bool { return e.repeating }) >= 0
+	repeats := s.index(func(e entry) bool { return e.scope.repeats() }) >= 0
 	if repeats {
 		ruler(&b, PerCall.String(), "")
 	}
 	for i, e := range s.entries {
-		if !e.repeating {
+		if !e.scope.repeats() {
 			line(&b, e.name, e.detail)
 			continue
 		}
 		ruler(&b, e.name, e.detail)
-		if i+1 == len(s.entries) || !s.entries[i+1].repeating {
+		if i+1 == len(s.entries) || !s.entries[i+1].scope.repeats() {
 			ruler(&b, PerAttempt.String(), "")
 		}
 	}

@@ -1,4 +1,4 @@
-package transport
+package rawjson
 
 import (
 	"bytes"
@@ -8,10 +8,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Raw leads a model to the part of the answer's document that it was decoded
-// from: unknown members can be had without a second request, and without a
-// copy. The zero Raw leads nowhere.
-type Raw struct {
+// Source is embedded in a model to lead back to the JSON that the model was
+// decoded from: unknown members can be had without a second request and without
+// a copy. The zero Source leads nowhere.
+type Source struct {
 	part *part // a pointer, so that a model that is printed doesn't show bytes
 }
 
@@ -20,32 +20,34 @@ type part struct {
 	pointer  jsontext.Pointer
 }
 
-// RawAt returns the Raw of the part of document that pointer, a JSON Pointer
+// At returns the Source of the part of document that pointer, a JSON Pointer
 // (RFC 6901), leads to.
-func RawAt(document jsontext.Value, pointer jsontext.Pointer) Raw {
-	return Raw{&part{document, pointer}}
+func At(document jsontext.Value, pointer jsontext.Pointer) Source {
+	return Source{&part{document, pointer}}
 }
 
-// Value returns the part's JSON text, nil if there is none. It is a part of the
-// answer's own bytes and must not be changed. It is searched for at each call.
-func (r Raw) Value() jsontext.Value {
-	if r.part == nil {
+// Raw returns the JSON text that the model was decoded from, unknown members
+// included; nil if it was made in another way. It is a part of the response's
+// own bytes and must not be changed. It is searched for at each call.
+func (s Source) Raw() jsontext.Value {
+	if s.part == nil {
 		return nil
 	}
-	start, end, ok := locate(r.part.document, r.part.pointer)
+	start, end, ok := locate(s.part.document, s.part.pointer)
 	if !ok {
 		return nil
 	}
-	return slices.Clip(r.part.document[start:end])
+	return slices.Clip(s.part.document[start:end])
 }
 
-// Document returns the whole document that the part stands in, nil if there is
-// none. It is the answer's own bytes and must not be changed.
-func (r Raw) Document() jsontext.Value {
-	if r.part == nil {
+// Document returns the whole document of the response, with what stands beside
+// the model; nil if there is none. It is the response's own bytes and must not be
+// changed.
+func (s Source) Document() jsontext.Value {
+	if s.part == nil {
 		return nil
 	}
-	return r.part.document
+	return s.part.document
 }
 
 // locate returns where in document the value begins and ends that pointer leads

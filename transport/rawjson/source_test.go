@@ -1,4 +1,4 @@
-package transport_test
+package rawjson_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 func TestRawLeadsToAPartOfTheDocument(t *testing.T) {
@@ -27,8 +27,8 @@ func TestRawLeadsToAPartOfTheDocument(t *testing.T) {
 		{"/status/0", ``},
 	}
 	for _, test := range tests {
-		raw := transport.RawAt(document, test.pointer)
-		if got := string(raw.Value()); got != test.want {
+		raw := rawjson.At(document, test.pointer)
+		if got := string(raw.Raw()); got != test.want {
 			t.Errorf("%q leads to %s, want %s", test.pointer, got, test.want)
 		}
 		if got := string(raw.Document()); got != string(document) {
@@ -40,9 +40,9 @@ func TestRawLeadsToAPartOfTheDocument(t *testing.T) {
 func TestRawIsNoCopy(t *testing.T) {
 	t.Parallel()
 	document := jsontext.Value(`{"details":{"id":"i"}}`)
-	value := transport.RawAt(document, "/details").Value()
+	value := rawjson.At(document, "/details").Raw()
 	if unsafe.SliceData(value) != &document[len(`{"details":`)] {
-		t.Error("Value() is a copy")
+		t.Error("Raw() is a copy")
 	}
 	if appended := append(value, 'x'); strings.Contains(string(document), "x") {
 		t.Errorf("appending %c wrote into the document: %s", appended[len(appended)-1], document)
@@ -52,12 +52,12 @@ func TestRawIsNoCopy(t *testing.T) {
 func TestRawOfABrokenDocumentLeadsNowhere(t *testing.T) {
 	t.Parallel()
 	for _, document := range []string{``, `{`, `{"a"`, `{"a":`, `{"b":tru`, `[1,`} {
-		if got := transport.RawAt(jsontext.Value(document), "/details").Value(); got != nil {
+		if got := rawjson.At(jsontext.Value(document), "/details").Raw(); got != nil {
 			t.Errorf("%s: %s", document, got)
 		}
 	}
-	var none transport.Raw
-	if none.Value() != nil || none.Document() != nil {
-		t.Error("the zero Raw leads somewhere")
+	var none rawjson.Source
+	if none.Raw() != nil || none.Document() != nil {
+		t.Error("the zero Source leads somewhere")
 	}
 }

@@ -1,4 +1,4 @@
-package transport_test
+package rawjson_test
 
 import (
 	stdjson "encoding/json"
@@ -10,13 +10,13 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/prefactordev/prefactor-go/errs"
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 func TestAnObjectKeepsItsText(t *testing.T) {
 	t.Parallel()
 	var document struct {
-		Payload transport.Object `json:"payload"`
+		Payload rawjson.Object `json:"payload"`
 	}
 	const text = `{"payload":{"n":9007199254740993,"z":1.50,"a":[1e400]}}`
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
@@ -33,7 +33,7 @@ func TestAnObjectKeepsItsText(t *testing.T) {
 
 func TestAnObjectIsACopy(t *testing.T) {
 	t.Parallel()
-	var object transport.Object
+	var object rawjson.Object
 	text := []byte(`{"a":1}`)
 	if err := json.Unmarshal(text, &object); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestAnObjectIsACopy(t *testing.T) {
 
 func TestANilObject(t *testing.T) {
 	t.Parallel()
-	object := transport.Object(`{}`)
+	object := rawjson.Object(`{}`)
 	if err := json.Unmarshal([]byte(`null`), &object); err != nil || object != nil {
 		t.Errorf("null decodes to %s, %v", object, err)
 	}
@@ -67,17 +67,17 @@ func TestDecodeTellsOfAnotherType(t *testing.T) {
 	var v struct {
 		N int `json:"n"`
 	}
-	if err := transport.Object(`{"n":"x"}`).Decode(&v); err == nil {
+	if err := rawjson.Object(`{"n":"x"}`).Decode(&v); err == nil {
 		t.Error("a text was decoded as a number")
 	}
-	if err := transport.Object(`{"n":1,"n":2}`).Decode(&v); err != nil || v.N != 2 {
+	if err := rawjson.Object(`{"n":1,"n":2}`).Decode(&v); err != nil || v.N != 2 {
 		t.Errorf("a member twice: %d, %v", v.N, err)
 	}
 }
 
 func TestEncodeObject(t *testing.T) {
 	t.Parallel()
-	text, err := transport.EncodeObject("payload", map[string]any{"c": 3, "a": 1, "b": map[string]int{"z": 1, "y": 2}})
+	text, err := rawjson.EncodeObject("payload", map[string]any{"c": 3, "a": 1, "b": map[string]int{"z": 1, "y": 2}})
 	if err != nil || string(text) != `{"a":1,"b":{"y":2,"z":1},"c":3}` {
 		t.Errorf("got %s, %v", text, err)
 	}
@@ -97,7 +97,7 @@ func TestEncodeObject(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := transport.EncodeObject("payload", test.value)
+			_, err := rawjson.EncodeObject("payload", test.value)
 			if _, ok := errors.AsType[*errs.ClientError](err); !ok || !strings.HasPrefix(err.Error(), test.message) {
 				t.Errorf("got  %v\nwant %s", err, test.message)
 			}
@@ -113,17 +113,36 @@ func (c counted) MarshalText() ([]byte, error) {
 	return []byte("x"), nil
 }
 
-func TestAPlainMapIsNotEncodedToBeChecked(t *testing.T) {
+func TestAMemberIsEncodedOnce(t *testing.T) {
 	t.Parallel()
-	var times int
-	if err := transport.CheckObject("payload", map[string]any{"a": counted{&times}}); err != nil {
-		t.Fatal(err)
+	for name, value := range map[string]func(*int) any{
+		"map":    func(times *int) any { return map[string]any{"a": counted{times}} },
+		"struct": func(times *int) any { return &struct{ A counted }{counted{times}} },
+	} {
+		var times int
+		encoded := rawjson.Encoded(value(&times))
+		if err := rawjson.CheckObject("payload", encoded); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := rawjson.Encode(map[string]any{"payload": encoded}); err != nil || times != 1 {
+			t.Errorf("%s: encoded %d times, %v", name, times, err)
+		}
 	}
-	if err := transport.CheckObject("payload", &struct{ A counted }{counted{&times}}); err != nil {
-		t.Fatal(err)
+	if rawjson.Encoded(nil) != nil || rawjson.Encoded(rawjson.Object(nil)) != nil {
+		t.Error("no value was encoded")
 	}
-	if times != 0 {
-		t.Errorf("encoded %d times", times)
+}
+
+func TestWhatIsNoObjectIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	for _, value := range []any{7, "text", []int{1}, rawjson.Object(`[1]`), rawjson.Object(`{"a":`), func() {}} {
+		err := rawjson.CheckObject("payload", rawjson.Encoded(value))
+		if object, broken := value.(rawjson.Object); broken && object[0] == '{' {
+			_, err = rawjson.EncodeObject("payload", rawjson.Encoded(value))
+		}
+		if fault, ok := errors.AsType[*errs.ClientError](err); !ok || !strings.HasPrefix(fault.Field, "payload") {
+			t.Errorf("%T gave %v", value, err)
+		}
 	}
 }
 
@@ -134,13 +153,13 @@ func TestWithinNamesTheWholePath(t *testing.T) {
 		{"body", "items[2]"},
 	}
 	for _, test := range tests {
-		err := transport.Within("items[2]", &errs.ClientError{Field: test.field, Problem: "is wrong"})
+		err := rawjson.Within("items[2]", &errs.ClientError{Field: test.field, Problem: "is wrong"})
 		if err.Error() != test.want+" is wrong" {
 			t.Errorf("got %v", err)
 		}
 	}
 	other := errors.New("other")
-	if transport.Within("items[2]", other) != other || transport.Within("items[2]", nil) != nil {
+	if rawjson.Within("items[2]", other) != other || rawjson.Within("items[2]", nil) != nil {
 		t.Error("an error that is no ClientError was changed")
 	}
 }
@@ -149,10 +168,10 @@ func TestWithinNamesTheWholePath(t *testing.T) {
 func TestAnObjectIsItselfToEncodingJSON(t *testing.T) {
 	t.Parallel()
 	type model struct {
-		Payload transport.Object `json:"payload"`
-		Absent  transport.Object `json:"absent"`
+		Payload rawjson.Object `json:"payload"`
+		Absent  rawjson.Object `json:"absent"`
 	}
-	want := model{Payload: transport.Object(`{"n":9007199254740993}`)}
+	want := model{Payload: rawjson.Object(`{"n":9007199254740993}`)}
 	text, err := stdjson.Marshal(want)
 	if err != nil || string(text) != `{"payload":{"n":9007199254740993},"absent":null}` {
 		t.Errorf("got %s, %v", text, err)
@@ -165,25 +184,11 @@ func TestAnObjectIsItselfToEncodingJSON(t *testing.T) {
 
 func TestANumberOfEncodingJSONKeepsItsDigits(t *testing.T) {
 	t.Parallel()
-	text, err := transport.EncodeObject("payload", map[string]any{"n": stdjson.Number("12345678901234567890.50"), "list": []any{stdjson.Number("1e3")}})
+	text, err := rawjson.EncodeObject("payload", map[string]any{"n": stdjson.Number("12345678901234567890.50"), "list": []any{stdjson.Number("1e3")}})
 	if err != nil || string(text) != `{"list":[1e3],"n":12345678901234567890.50}` {
 		t.Errorf("got %s, %v", text, err)
 	}
-	if _, err := transport.EncodeObject("payload", map[string]any{"n": stdjson.Number("many")}); !errors.Is(err, errs.ErrClient) {
+	if _, err := rawjson.EncodeObject("payload", map[string]any{"n": stdjson.Number("many")}); !errors.Is(err, errs.ErrClient) {
 		t.Errorf("no number gave %v", err)
-	}
-}
-
-func BenchmarkCheckObject(b *testing.B) {
-	type payload struct{ A, B string }
-	for name, value := range map[string]any{"map": map[string]any{"a": 1}, "struct": payload{}, "pointer": &payload{}} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := transport.CheckObject("payload", value); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }

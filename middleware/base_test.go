@@ -1,6 +1,7 @@
-package transport_test
+package middleware_test
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -20,7 +22,7 @@ func TestTheBaseKeepsAConnectionForEachOf64Callers(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		together.Done()
 		together.Wait()
-		answer(200, `{"details":{"name":"a"}}`)(w, r)
+		_, _ = io.WriteString(w, `{"details":{"name":"a"}}`)
 	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
@@ -30,7 +32,7 @@ func TestTheBaseKeepsAConnectionForEachOf64Callers(t *testing.T) {
 	server.Start()
 	defer server.Close()
 
-	base := transport.NewBase(transport.NewConfig(server.URL, "t"))
+	base := middleware.NewBase(middleware.NewConfig(server.URL, "t"))
 	defer base.CloseIdleConnections()
 	client, err := transport.NewClient(server.URL, base)
 	if err != nil {
@@ -41,7 +43,7 @@ func TestTheBaseKeepsAConnectionForEachOf64Callers(t *testing.T) {
 		var calls sync.WaitGroup
 		for range callers {
 			calls.Go(func() {
-				if _, err := makeThing.Do(t.Context(), client, transport.Input{}); err != nil {
+				if _, err := client.Do(t.Context(), transport.Request{Method: http.MethodPost, Path: "/thing"}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -55,10 +57,10 @@ func TestTheBaseKeepsAConnectionForEachOf64Callers(t *testing.T) {
 
 func TestTheBaseIsTuned(t *testing.T) {
 	t.Parallel()
-	cfg := transport.NewConfig("", "t")
+	cfg := middleware.NewConfig("", "t")
 	cfg.ConnectTimeout = 3 * time.Second
 	tuned := false
-	base := transport.NewBase(cfg, func(b *http.Transport) { tuned = true; b.MaxConnsPerHost = 7 })
+	base := middleware.NewBase(cfg, func(b *http.Transport) { tuned = true; b.MaxConnsPerHost = 7 })
 	if !tuned || base.MaxConnsPerHost != 7 {
 		t.Error("the tune function had no effect")
 	}

@@ -1,4 +1,4 @@
-package transport
+package rawjson
 
 import (
 	"errors"
@@ -12,18 +12,19 @@ import (
 // before it is refused as a whole.
 const maxOdd = 16
 
-// unmarshalLoosely decodes a document into a zero *T, and takes a member of an
-// unexpected type for null: the answer to a write that succeeded isn't lost for
-// one odd field. A document without such members is decoded once.
-func unmarshalLoosely[T any](document jsontext.Value, into *T) error {
-	err := json.Unmarshal(document, into, Lenient)
+// Decode decodes a document into v, a pointer to a zero value. A member of an
+// unexpected type is taken for null, so that the response to a write that
+// succeeded isn't lost for one odd field. A document without such members is
+// decoded once.
+func Decode(document jsontext.Value, v any) error {
+	err := json.Unmarshal(document, v, Lenient)
 	for range maxOdd {
 		start, end, ok := oddMember(document, err)
 		if !ok {
 			break
 		}
 		document = slices.Concat(document[:start], jsontext.Value("null"), document[end:])
-		err = json.Unmarshal(document, into, Lenient)
+		err = json.Unmarshal(document, v, Lenient)
 	}
 	return err
 }

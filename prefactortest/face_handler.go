@@ -10,9 +10,10 @@ import (
 
 var _ http.Handler = (*Fake)(nil)
 
-// ServeHTTP answers a request below /api/v1. A reset of the connection and
-// a cut body need a connection that can be hijacked or aborted, which every
-// HTTP/1 server has; elsewhere they are a panic with [http.ErrAbortHandler].
+// ServeHTTP answers a request below /api/v1. A reset of the connection, its
+// early end and a cut body need a connection that can be hijacked or aborted,
+// which every HTTP/1 server has; elsewhere they are a panic with
+// [http.ErrAbortHandler].
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -25,6 +26,9 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if o.reset {
 		reset(w)
+	}
+	if o.closed {
+		panic(http.ErrAbortHandler) // nothing is written yet, so this closes the connection
 	}
 	o.write(r.Context(), w)
 }

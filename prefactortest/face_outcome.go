@@ -11,14 +11,16 @@ import (
 
 // An outcome is what a face has to bring to the client.
 type outcome struct {
-	status      int
-	header      http.Header // beyond the usual ones
-	body        []byte
-	filler      int64         // bytes to put into the last string of the body
-	delay       time.Duration // before the header
-	stall       time.Duration // in the middle of the body
-	cut         int           // break off after so many bytes; -1 never
-	reset, hang bool
+	status int
+	header http.Header // beyond the usual ones
+	body   []byte
+	filler int64         // bytes to put into the last string of the body
+	delay  time.Duration // before the header
+	stall  time.Duration // in the middle of the body
+	cut    int           // break off after so many bytes; -1 never
+	reset  bool          // no answer: the connection is reset
+	closed bool          // no answer: the connection is closed
+	hang   bool          // no answer until the client gives up
 }
 
 // wait lets the time before the header pass. It gives the cause where ctx

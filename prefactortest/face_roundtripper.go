@@ -11,8 +11,8 @@ import (
 // RoundTripper gives a face without a connection: requests go straight to
 // the fake. It keeps the contract of [http.RoundTripper]: a request is left
 // as it was, its body closed, its context honoured. A reset is a
-// [*net.OpError] with [syscall.ECONNRESET], a cut body ends with
-// [io.ErrUnexpectedEOF].
+// [*net.OpError] with [syscall.ECONNRESET], a closed connection is [io.EOF], a
+// cut body ends with [io.ErrUnexpectedEOF].
 func (f *Fake) RoundTripper() http.RoundTripper { return roundTripper{f} }
 
 type roundTripper struct{ fake *Fake }
@@ -41,6 +41,9 @@ func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if o.reset {
 		return nil, connectionReset("read")
+	}
+	if o.closed {
+		return nil, io.EOF
 	}
 	return o.response(req), nil
 }

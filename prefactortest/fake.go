@@ -111,7 +111,7 @@ func (f *Fake) serve(r request) *outcome {
 		fault.treat(o, f.set.clock())
 	}
 	o.delay += f.set.latency
-	if !o.reset && !o.hang {
+	if !o.reset && !o.closed && !o.hang {
 		x.Status, x.Answer = o.status, o.body
 	}
 	f.journal.finish(x)

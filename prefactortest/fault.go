@@ -21,8 +21,8 @@ import (
 //	)
 //
 // A fault with an answer of its own (Reply, HTML, Malformed, WrongEnvelope,
-// Oversized, Redirect) and one without any (Hang, ResetBefore) stand in
-// front of the server: the operation doesn't run. Commit lets it run first
+// Oversized, Redirect) and one without any (Hang, ResetBefore, CloseBefore)
+// stand in front of the server: the operation doesn't run. Commit lets it run first
 // and loses its answer. A fault that has no answer of its own but treats the
 // server's (Delay, Stall, CutBody, Header, RetryAfter) lets it run, too.
 //
@@ -30,7 +30,7 @@ import (
 // Chance say otherwise.
 //
 // An [http.Transport] repeats a request by itself when a connection that it
-// reuses is reset before any answer, if the request is a GET or has an
+// reuses is reset or closed before any answer, if the request is a GET or has an
 // Idempotency-Key header. The code above it then sees no error; the journal
 // shows both requests.
 type Fault struct {
@@ -63,6 +63,7 @@ const (
 	kindTreat                  // treats the server's answer
 	kindReply                  // has an answer of its own
 	kindReset
+	kindClose
 	kindHang
 )
 
@@ -245,6 +246,22 @@ func (f Fault) ResetAfter() Fault {
 	return f.word("reset after")
 }
 
+// CloseBefore closes the connection without an answer, before the operation
+// runs: nothing is committed. Where a reset says that something broke, this
+// is the orderly end of a connection (a FIN), as a server that restarts or a
+// proxy with a dead upstream sends it; the client reads an early [io.EOF].
+func (f Fault) CloseBefore() Fault {
+	f.kind = kindClose
+	return f.word("close before")
+}
+
+// CloseAfter closes the connection without an answer, after the operation
+// has run: it is committed and its answer lost.
+func (f Fault) CloseAfter() Fault {
+	f.kind, f.commit = kindClose, true
+	return f.word("close after")
+}
+
 // Hang answers nothing until the client gives up or the face is closed.
 func (f Fault) Hang() Fault {
 	f.kind = kindHang
@@ -308,6 +325,8 @@ func (f *Fault) treat(o *outcome, now time.Time) {
 	switch f.kind {
 	case kindReset:
 		o.reset = true
+	case kindClose:
+		o.closed = true
 	case kindHang:
 		o.hang = true
 	case kindReply:

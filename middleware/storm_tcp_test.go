@@ -82,8 +82,8 @@ func TestStormOverTCP(t *testing.T) {
 
 // stormConfig describes the stacks of the storm. With stormBase it is all that
 // depends on the package in which the configuration lives.
-func stormConfig(url string, retries int) transport.Config {
-	cfg := transport.NewConfig(url, prefactortest.Token)
+func stormConfig(url string, retries int) middleware.Config {
+	cfg := middleware.NewConfig(url, prefactortest.Token)
 	cfg.RequestTimeout = stormTimeout()
 	cfg.MaxRetries = retries
 	cfg.InitialRetryDelay, cfg.MaxRetryDelay = time.Millisecond, 5*time.Millisecond
@@ -92,7 +92,7 @@ func stormConfig(url string, retries int) transport.Config {
 
 // stormBase returns the base transport of all stacks.
 func stormBase(url string, tune func(*http.Transport)) *http.Transport {
-	return transport.NewBase(stormConfig(url, 0), tune)
+	return middleware.NewBase(stormConfig(url, 0), tune)
 }
 
 // stormTimeout is the time limit of an attempt: short, and still long enough for

@@ -217,7 +217,7 @@ func (s *send) lost(err error, body io.ReadCloser) error {
 // its context had ended.
 func (s *send) reach(ended bool, body io.ReadCloser) errs.Reach {
 	switch {
-	case s.wrote == 1 && s.unwritten():
+	case s.wrote == 1 && s.got == 1 && s.unwritten():
 		return errs.ReachConnected
 	case s.wrote > 0:
 		return errs.ReachWritten

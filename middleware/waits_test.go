@@ -113,7 +113,7 @@ func TestNoLaterSendUndercutsARetryAfter(t *testing.T) {
 			prefactortest.On(writes).Reply(429).RetryAfter(asked).Delay(1500 * time.Millisecond),
 			prefactortest.On(writes).Reply(503).Delay(3 * time.Second),
 		}},
-		"of a response that a foreign layer dropped": {perAttempt(foreignRetry("again")), []prefactortest.Fault{
+		"of a response that a foreign layer dropped": {onWire(foreignRetry("again")), []prefactortest.Fault{
 			prefactortest.On(writes).Reply(429).RetryAfter(asked),
 			prefactortest.On(writes).Reply(503),
 		}},

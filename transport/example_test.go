@@ -14,7 +14,7 @@ import (
 
 // A company's own retry takes the place of this module's. It repeats through
 // GetBody, closes what it doesn't return, records its attempts, and marks the
-// last response, so that the error tells that it gave up.
+// last response, so that the error says that it gave up.
 func ExampleScope_retries() {
 	const most = 3
 	retry := transport.NewLayerFunc("retry", transport.Retries, func(req *http.Request, next transport.Next) (*http.Response, error) {
@@ -30,7 +30,7 @@ func ExampleScope_retries() {
 				status = resp.StatusCode
 			}
 			transport.CallFrom(req.Context()).Record(errs.Attempt{Number: number, Status: status, Err: failure, Duration: time.Since(began)})
-			if !errs.Retryable(failure) {
+			if !errs.Retryable(failure) || !transport.CanRepeat(req) {
 				return resp, err
 			}
 			if number == most {
@@ -62,7 +62,7 @@ func ExampleScope_retries() {
 	// Output: 200 <nil> 3
 }
 
-// A stack prints itself, and tells what is wrong with it.
+// A stack prints itself, and says what is wrong with it.
 func ExampleStack_RoundTripper() {
 	audit := transport.NewLayerFunc("audit", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		return next(req)

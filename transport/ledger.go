@@ -84,7 +84,33 @@ func (l *ledger) begin(ctx context.Context, base baseTraits) (*send, context.Con
 	if shared {
 		return s, ctx
 	}
-	return s, httptrace.WithClientTrace(ctx, l.hooks(func() *send { return s }))
+	own := l.hooks(func() *send { return s })
+	carrier, ok := ctx.Value(carrierKey{}).(*callContext)
+	if ok && httptrace.ContextClientTrace(ctx) == l.callTrace(carrier.Context) {
+		return s, &tracedContext{ctx, joined(own, carrier.Context)}
+	}
+	return s, httptrace.WithClientTrace(ctx, own) // beside the trace of a layer
+}
+
+// tracedContext is a context with another trace.
+type tracedContext struct {
+	context.Context
+	trace *httptrace.ClientTrace
+}
+
+func (c *tracedContext) Value(key any) any {
+	if key == traceKey {
+		return c.trace
+	}
+	return c.Context.Value(key)
+}
+
+// joined returns trace with the hooks of outer's trace, if it has one.
+func joined(trace *httptrace.ClientTrace, outer context.Context) *httptrace.ClientTrace {
+	if httptrace.ContextClientTrace(outer) == nil {
+		return trace
+	}
+	return httptrace.ContextClientTrace(httptrace.WithClientTrace(outer, trace))
 }
 
 // enter adds a send to those in progress. shared reports that it has the call's
@@ -145,11 +171,7 @@ func (l *ledger) callTrace(outer context.Context) *httptrace.ClientTrace {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.trace == nil {
-		trace := l.hooks(func() *send { return l.holder })
-		if httptrace.ContextClientTrace(outer) != nil {
-			trace = httptrace.ContextClientTrace(httptrace.WithClientTrace(outer, trace))
-		}
-		l.trace = trace
+		l.trace = joined(l.hooks(func() *send { return l.holder }), outer)
 	}
 	return l.trace
 }

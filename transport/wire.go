@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
@@ -42,9 +43,7 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 		req = req.WithContext(traced)
 	}
 	if !CanRepeat(req) {
-		// Nothing below may send it again by itself. HTTP/2 repeats a request that
-		// was refused, although proxies refuse requests that were carried out.
-		req.GetBody = nil
+		w.sendOnce(req)
 	}
 	resp, err := either(w.base.RoundTrip(req))
 	if err != nil {
@@ -55,6 +54,16 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 	}
 	s.answered(resp, errs.Refused(resp.StatusCode) || call != nil && refuses(resp))
 	return resp, nil
+}
+
+// sendOnce changes a request that must not be repeated such that nothing below
+// can do so by itself. HTTP/2 repeats a request that was refused if it has GetBody
+// or no body, although proxies refuse requests that were carried out.
+func (w *wire) sendOnce(req *http.Request) {
+	req.GetBody = nil
+	if (req.Body == nil || req.Body == http.NoBody) && (req.URL.Scheme == "https" || w.traits.h2c) {
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader("")), 0
+	}
 }
 
 // refuses reports whether a 4xx response is an error document of the API's own,

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// The states of agents beyond those of their runs.
+// The status of agents that their runs don't have.
 const retired = "retired"
 
-// An agent is immutable: a change makes another.
+// An agent is immutable: a change replaces it.
 type agent struct {
 	id, accountID, name, description, externalIdentifier string
 	ownerPersonID, riskProfileID, teamID                 string
@@ -18,7 +18,7 @@ type agent struct {
 	insertedAt, updatedAt                                time.Time
 }
 
-// An agentRecord is an agent over time, with what belongs to it.
+// An agentRecord is the current state of an agent, with what belongs to it.
 type agentRecord struct {
 	now        atomic.Pointer[agent]
 	instances  []*instanceRecord // guarded by the fake's lock
@@ -35,7 +35,7 @@ func (r *agentRecord) change(at time.Time, edit func(*agent)) {
 
 func (r *agentRecord) hasInstance(external string) bool { return r.byExternal[external] }
 
-// used notes that an instance of the version was registered.
+// used updates the agent when an instance of the version is registered.
 func (r *agentRecord) used(v version, at time.Time) {
 	r.change(at, func(a *agent) {
 		if a.status == pending {
@@ -46,7 +46,7 @@ func (r *agentRecord) used(v version, at time.Time) {
 	})
 }
 
-// addAgent holds a new agent. The fake's lock is held.
+// addAgent stores a new agent. The fake's lock is held.
 func (s *store) addAgent(a *agent) *agentRecord {
 	r := &agentRecord{byExternal: make(map[string]bool)}
 	r.now.Store(a)
@@ -56,8 +56,8 @@ func (s *store) addAgent(a *agent) *agentRecord {
 	return r
 }
 
-// agentFor finds the agent that a registration names. Outside strict mode
-// one that was never created is made. The fake's lock is held.
+// agentFor finds the agent that a registration names. Outside strict mode it
+// creates an agent that doesn't exist. The fake's lock is held.
 func (f *Fake) agentFor(c *call, agentID, environmentID string) (*agentRecord, *failure) {
 	if f.agents[agentID] == nil && !f.set.strict && c.grant.sees(c.grant.AccountID, agentID, environmentID) {
 		return f.agent(agentID, c.grant.AccountID, f.set.clock()), nil
@@ -69,7 +69,7 @@ func (f *Fake) agentFor(c *call, agentID, environmentID string) (*agentRecord, *
 	return r, problem
 }
 
-// anyAgent gives the id of the account's oldest agent, or a new one. The
+// anyAgent returns the id of the account's oldest agent, or a new id. The
 // fake's lock is held.
 func (f *Fake) anyAgent(accountID string) string {
 	if agents := f.account(accountID).agents; len(agents) > 0 {
@@ -111,7 +111,7 @@ type instanceCounts struct {
 	Terminated int `json:"terminated"`
 }
 
-// agentActions tells which operations the agent's status lets through.
+// agentActions are the operations that the agent's status allows.
 type agentActions struct {
 	Update    bool `json:"update"`
 	Retire    bool `json:"retire"`
@@ -119,7 +119,7 @@ type agentActions struct {
 	Delete    bool `json:"delete"`
 }
 
-// doc is the agent on the wire. The fake's lock is held.
+// doc returns the agent's wire form. The fake's lock is held.
 func (r *agentRecord) doc() agentDoc {
 	a := r.now.Load()
 	return agentDoc{
@@ -199,7 +199,7 @@ func (f *Fake) agentCalled(accountID, external string) *agentRecord {
 	return nil
 }
 
-// changeAgent is an action that changes the call's agent.
+// changeAgent returns an action that changes the call's agent.
 func changeAgent(f *Fake, c *call, move func(r *agentRecord, now time.Time) *failure) action {
 	return func() (any, *failure) {
 		r, problem := f.visibleAgent(c, c.id)
@@ -237,7 +237,7 @@ func updateAgent(f *Fake, c *call) action {
 	})
 }
 
-// textEdit sets the field where the body has it: to "" where it is null.
+// textEdit sets the field if the body has it, to "" if it is null.
 func textEdit(p *params, name string, field func(*agent) *string) func(*agent) {
 	given, text := p.has(name), p.text(name, optional)
 	return func(a *agent) {
@@ -317,7 +317,7 @@ func showAgent(f *Fake, c *call) action {
 	}
 }
 
-// agentOrder is what lists of agents can be sorted by.
+// agentOrder holds the orders of a list of agents.
 var agentOrder = map[string]func(a, b *agent) int{
 	"id":                  func(a, b *agent) int { return cmp.Compare(a.id, b.id) },
 	"name":                func(a, b *agent) int { return cmp.Compare(a.name, b.name) },
@@ -349,8 +349,8 @@ func listAgents(f *Fake, c *call) action {
 	}
 }
 
-// A choice is a query parameter that an agent's field must equal, in which
-// the text null stands for an empty field.
+// A choice is a query parameter that an agent's field must equal. The text
+// null means an empty field; without the parameter every field is chosen.
 type choice struct{ want string }
 
 func newChoice(q *query, name string) choice { return choice{q.text(name)} }

@@ -39,7 +39,7 @@ func TestCreateAgentRefuses(t *testing.T) {
 		{"no details", `{"name":"n"}`, "details", "required"},
 		{"no name", `{"details":{}}`, "details.name", "required"},
 		{"an empty name", `{"details":{"name":""}}`, "details.name", "required"},
-		{"an id that is no PFID", `{"details":{"name":"n","id":"mine"}}`, "details.id", "invalid_value"},
+		{"an id that isn't a PFID", `{"details":{"name":"n","id":"mine"}}`, "details.id", "invalid_value"},
 		{"an id of another partition", `{"details":{"name":"n","id":"00000000000000000000000000000000"}}`, "details.id", "invalid_value"},
 		{"an id twice", `{"details":{"name":"n","id":"` + prefactortest.AgentID + `"}}`, "details.id", "invalid_value"},
 		{"an external identifier twice", `{"details":{"name":"n","external_identifier":"taken"}}`, "details.external_identifier", "invalid_value"},
@@ -76,7 +76,7 @@ func TestRetireAndReinstateAgent(t *testing.T) {
 	}
 	c.post(path+"/retire", `{}`).refused(t, 409, "invalid_action")
 	if got := c.post(path+"/reinstate", "").must(t)["status"]; got != "active" {
-		t.Errorf("a reinstated agent that was used is %v, want active", got)
+		t.Errorf("an agent with instances is %v when reinstated, want active", got)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestUnknownAgent(t *testing.T) {
 	c.do("PUT", "/agent/nope", `{"details":{}}`).refused(t, 404, "not_found")
 }
 
-func TestRegistrationMakesItsAgent(t *testing.T) {
+func TestRegistrationCreatesItsAgent(t *testing.T) {
 	t.Parallel()
 	c := direct(t, prefactortest.New())
 	c.post("/agent_instance/register", `{"agent_id":"agent-from-an-environment-variable"}`).must(t)

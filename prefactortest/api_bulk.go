@@ -12,19 +12,19 @@ import (
 
 const bulkExecute = "bulk.execute"
 
-// An idempotency key of a bulk item has at least this many characters.
+// shortestItemKey is the least length of a bulk item's key, in characters.
 const shortestItemKey = 8
 
-// A bulkDoc is the answer to a bulk request: what became of each item that
-// was run, by its key.
+// A bulkDoc is the response to a bulk request: the envelope of each item that
+// was run, by the item's key.
 type bulkDoc struct {
 	Status  string                    `json:"status"`
 	Outputs map[string]jsontext.Value `json:"outputs"`
 }
 
 // performBulk runs the items in order and stops at the first that fails.
-// Each item has an idempotency key of its own; a key of the whole request,
-// in the header, is remembered if all items succeeded.
+// Each item has its own idempotency key. The key of the whole request, in the
+// header, is remembered if all items succeed.
 func (f *Fake) performBulk(c *call) *reply {
 	c.checkKey()
 	items := readItems(f, c)
@@ -49,7 +49,7 @@ func (f *Fake) performBulk(c *call) *reply {
 	return r
 }
 
-// runItems gives the answer and whether every item succeeded.
+// runItems returns the reply and whether every item succeeded.
 func (f *Fake) runItems(items []*call) (r *reply, ok bool) {
 	doc := bulkDoc{Status: "success", Outputs: make(map[string]jsontext.Value, len(items))}
 	r = newReply(http.StatusOK, doc)
@@ -71,8 +71,8 @@ func (f *Fake) runItem(item *call) *reply {
 	return f.perform(item)
 }
 
-// readItems makes a call of each item, and refuses the whole request where
-// one has no known type or no key of its own.
+// readItems makes a call of each item. An item without a known type or its own
+// key makes the whole request invalid.
 func readItems(f *Fake, c *call) []*call {
 	values := c.body.list("items", needed)
 	if c.body.kind("items") == '[' && len(values) == 0 {
@@ -108,7 +108,7 @@ func readItems(f *Fake, c *call) []*call {
 	return items
 }
 
-// newItem makes the call that an item of c stands for.
+// newItem makes the call that doc, an item of c, describes.
 func newItem(f *Fake, c *call, op *operation, doc map[string]jsontext.Value) *call {
 	item := &call{op: op, grant: c.grant, inBulk: true, set: &f.set}
 	doc = maps.Clone(doc)
@@ -119,7 +119,7 @@ func newItem(f *Fake, c *call, op *operation, doc map[string]jsontext.Value) *ca
 	}
 	item.setBody(doc)
 	if !op.write {
-		// A read's parameters are its query.
+		// The fields of an item that reads are its query parameters.
 		delete(doc, "idempotency_key")
 		item.query = &query{call: item, values: queryOf(doc)}
 		item.body = newParams(item, nil)

@@ -8,7 +8,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// bulk makes a body of items that are written without braces.
+// bulk returns the body of a bulk request; items are objects without braces.
 func bulk(items ...string) string {
 	return `{"items":[{` + strings.Join(items, `},{`) + `}]}`
 }
@@ -99,8 +99,8 @@ func TestBulkRefuses(t *testing.T) {
 	tests := []struct{ name, body, path, code string }{
 		{"no items", `{}`, "items", "required"},
 		{"an empty list", `{"items":[]}`, "items", "required"},
-		{"items that are no list", `{"items":{}}`, "items", "invalid_value"},
-		{"an item that is no object", `{"items":[1]}`, "items.0", "invalid_value"},
+		{"items that aren't a list", `{"items":{}}`, "items", "invalid_value"},
+		{"an item that isn't an object", `{"items":[1]}`, "items.0", "invalid_value"},
 		{"no type", bulk(ok, `"idempotency_key":"87654321"`), "items.1._type", "required"},
 		{"an unknown type", bulk(ok, `"_type":"environments/list","idempotency_key":"87654321"`), "items.1._type", "invalid_value"},
 		{"no key", bulk(ok, `"_type":"agents/list"`), "items.1.idempotency_key", "required"},
@@ -113,7 +113,7 @@ func TestBulkRefuses(t *testing.T) {
 		})
 	}
 	if n := len(f.Instances()); n != 0 {
-		t.Errorf("a refused request registered %d instances", n)
+		t.Errorf("a refused request registered %d instances, want 0", n)
 	}
 }
 
@@ -129,18 +129,18 @@ func TestBulkItemsAreIdempotent(t *testing.T) {
 	wantJSON(t, again.body, string(first.body))
 	single := c.post("/agent_instance/register", `{"idempotency_key":"one-1111"}`).must(t)
 	if got := at(first.doc, "outputs.one-1111.details.id"); got != single["id"] {
-		t.Errorf("the single call made %v, the item %v", single["id"], got)
+		t.Errorf("the single call created %v, the item %v", single["id"], got)
 	}
 	if n := len(f.Instances()); n != 2 {
 		t.Errorf("the fake holds %d instances, want 2", n)
 	}
 	journal := f.Journal()
 	if !journal[0].Committed || journal[1].Committed || !journal[2].Replay {
-		t.Errorf("the journal says %v", journal)
+		t.Errorf("the journal is %v", journal)
 	}
 }
 
-func TestBulkWithAKeyOfItsOwn(t *testing.T) {
+func TestBulkWithItsOwnKey(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
 	c := direct(t, f)

@@ -8,10 +8,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A call is one operation asked for: by a request, or by an item of a bulk
+// A call is one operation with its input: a request, or an item of a bulk
 // request.
 type call struct {
-	op            *operation // nil where no route matched
+	op            *operation // nil if no route matched
 	method, path  string
 	authorization string
 	grant         Grant
@@ -24,10 +24,10 @@ type call struct {
 
 	set         *settings
 	errs        []fieldError
-	bodyProblem string // why the body is no JSON object
+	bodyProblem string // why the body isn't a JSON object
 }
 
-// newCall reads what the request asks for.
+// newCall parses a request.
 func newCall(f *Fake, r request) *call {
 	c := &call{
 		method:        r.method,
@@ -47,7 +47,7 @@ func newCall(f *Fake, r request) *call {
 	return c
 }
 
-// setBody makes doc the call's body and finds its idempotency key.
+// setBody sets the call's body and its idempotency key.
 func (c *call) setBody(doc map[string]jsontext.Value) {
 	c.body = newParams(c, doc)
 	c.bodyKey = c.body.text("idempotency_key", optional)
@@ -61,7 +61,7 @@ func isJSON(contentType string) bool {
 	return err == nil && mediaType == "application/json"
 }
 
-// decodeObject reads a body: an object, or nothing at all.
+// decodeObject parses a body: a JSON object, or nothing.
 func decodeObject(body []byte) (doc map[string]jsontext.Value, problem string) {
 	if len(body) == 0 {
 		return nil, ""
@@ -72,8 +72,8 @@ func decodeObject(body []byte) (doc map[string]jsontext.Value, problem string) {
 	return doc, ""
 }
 
-// details is the object that describes what to make or to change. A bulk
-// item may have its fields beside the others, outside strict mode.
+// details returns the object that describes what to create or change. Outside
+// strict mode a bulk item may have these fields at its top level.
 func (c *call) details() *params {
 	if c.inBulk && !c.set.strict && !c.body.has("details") {
 		return c.body
@@ -81,7 +81,7 @@ func (c *call) details() *params {
 	return c.body.object("details", needed)
 }
 
-// key is the idempotency key in force.
+// key returns the idempotency key, of the header or the body.
 func (c *call) key() string {
 	if c.bodyKey != "" {
 		return c.bodyKey
@@ -89,7 +89,7 @@ func (c *call) key() string {
 	return c.headerKey
 }
 
-// exchange is what the journal says of the request.
+// exchange returns the journal's record of the request.
 func (c *call) exchange(r request) Exchange {
 	x := Exchange{
 		Conn:      r.conn,
@@ -109,7 +109,7 @@ func (c *call) exchange(r request) Exchange {
 	return x
 }
 
-// checkKey refuses a key that no operation takes.
+// checkKey refuses an invalid idempotency key.
 func (c *call) checkKey() {
 	longest := 128
 	if c.set.strict {
@@ -127,7 +127,7 @@ func (c *call) checkKey() {
 
 func (c *call) refuse(e fieldError) { c.errs = append(c.errs, e) }
 
-// invalid is nil where every field of the call is right.
+// invalid returns nil if every field of the call is valid.
 func (c *call) invalid() *failure {
 	if len(c.errs) == 0 {
 		return nil

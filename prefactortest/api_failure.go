@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// A failure is an answer that says no.
+// A failure is an error of the API.
 type failure struct {
 	status        int
 	code, message string
 	fields        []fieldError
 }
 
-// A fieldError says what is wrong with the field at a path of the body.
+// A fieldError is the error of the field at a path of the body.
 type fieldError struct {
 	path          []string
 	code, message string
@@ -59,8 +59,8 @@ func (e *failure) doc() errorDoc {
 	return errorDoc{Status: "error", Code: e.code, Message: e.message, Errors: nest(e.fields)}
 }
 
-// nest arranges field errors as the body is arranged. Where an object is
-// wrong itself, what is wrong in it doesn't matter.
+// nest arranges field errors like the fields of the body. The error of an
+// object hides those of its fields.
 func nest(fields []fieldError) map[string]any {
 	tree := make(map[string]any)
 	for _, field := range fields {
@@ -76,8 +76,8 @@ func nest(fields []fieldError) map[string]any {
 	return tree
 }
 
-// within gives the errors of an object's fields, or nil where the object
-// has an error of its own.
+// within returns the errors of an object's fields, or nil if the object itself
+// has one.
 func within(node map[string]any, name string) map[string]any {
 	if _, ok := node[name]; !ok {
 		node[name] = make(map[string]any)
@@ -86,7 +86,7 @@ func within(node map[string]any, name string) map[string]any {
 	return inner
 }
 
-// statusError is the failure that stands for a bare status.
+// statusError returns the failure for a status alone.
 func statusError(status int) *failure {
 	text := http.StatusText(status)
 	code := strings.ReplaceAll(strings.ToLower(text), " ", "_")

@@ -9,11 +9,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A reply is an answer of the API, encoded at most once.
+// A reply is a response of the API. It is encoded at most once.
 type reply struct {
 	status    int
 	doc       any
-	committed bool // this very exchange changed something
+	committed bool // this exchange changed something
 	replay    bool
 
 	once *sync.Once
@@ -33,26 +33,25 @@ func (r *reply) encoded() []byte {
 	return *r.body
 }
 
-// repeated is the same answer given again.
+// repeated returns r as a replay.
 func (r *reply) repeated() *reply {
 	again := *r
 	again.committed, again.replay = false, true
 	return &again
 }
 
-// A scope is where an idempotency key is one: the same key elsewhere is
-// another.
+// A scope is the namespace of an idempotency key, and the key.
 type scope struct{ account, operation, id, key string }
 
-// A memory is a write that succeeded, by its key.
+// A memory is a write that succeeded.
 type memory struct {
 	print [sha256.Size]byte
 	reply *reply
 }
 
-// perform answers a call that may do what it asks for. A write with a known
-// key gets its first answer again; since all of it happens under the fake's
-// lock, the second of two at once waits for the first.
+// perform runs an authorized call. A write with a known key gets the first
+// reply again. Writes run under the fake's lock, so of two at once the second
+// waits for the first.
 func (f *Fake) perform(c *call) *reply {
 	if c.op.name == bulkExecute {
 		return f.performBulk(c)
@@ -65,7 +64,7 @@ func (f *Fake) perform(c *call) *reply {
 		return fail(problem)
 	}
 	if !c.op.write {
-		return conclude(act())
+		return replyWith(act())
 	}
 	print := c.print()
 
@@ -74,7 +73,7 @@ func (f *Fake) perform(c *call) *reply {
 	if known := f.recall(c, print); known != nil {
 		return known
 	}
-	r := conclude(act())
+	r := replyWith(act())
 	if r.ok() {
 		r.committed = true
 		f.writes++
@@ -83,7 +82,7 @@ func (f *Fake) perform(c *call) *reply {
 	return r
 }
 
-func conclude(doc any, problem *failure) *reply {
+func replyWith(doc any, problem *failure) *reply {
 	if problem != nil {
 		return fail(problem)
 	}
@@ -92,8 +91,7 @@ func conclude(doc any, problem *failure) *reply {
 
 func (c *call) scope() scope { return scope{c.grant.AccountID, c.op.name, c.id, c.key()} }
 
-// recall is nil where the call has no key or a new one. The fake's lock is
-// held.
+// recall returns the reply to a known key, or nil. The fake's lock is held.
 func (f *Fake) recall(c *call, print [sha256.Size]byte) *reply {
 	m, known := f.memories[c.scope()]
 	switch {
@@ -112,15 +110,15 @@ func (f *Fake) recall(c *call, print [sha256.Size]byte) *reply {
 	}
 }
 
-// remember keeps a success by its key. The fake's lock is held.
+// remember stores the reply under the call's key. The fake's lock is held.
 func (f *Fake) remember(c *call, print [sha256.Size]byte, r *reply) {
 	if c.key() != "" {
 		f.memories[c.scope()] = memory{print, r}
 	}
 }
 
-// print is equal for equal bodies, however they are spaced or ordered and
-// wherever the key stands. It is zero where there is no key.
+// print returns a hash of the body without its key, whatever the spacing and
+// the order of its fields. It is zero if the call has no key.
 func (c *call) print() [sha256.Size]byte {
 	if c.key() == "" {
 		return [sha256.Size]byte{}
@@ -134,7 +132,7 @@ func (c *call) print() [sha256.Size]byte {
 		doc["details"] = encode(details)
 	}
 	v := jsontext.Value(encode(doc))
-	// The options keep numbers apart that differ only beyond a float64.
+	// The options distinguish numbers that are equal as float64.
 	if err := v.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)); err != nil {
 		panic("prefactortest: can't compare a body: " + err.Error())
 	}

@@ -36,18 +36,18 @@ func TestReplay(t *testing.T) {
 			again := c.do(tt.method, tt.path, body)
 			wantJSON(t, again.body, string(first.body))
 			if got := f.Tree(); got != holds {
-				t.Errorf("the replay had an effect:\n%s\nwas\n%s", got, holds)
+				t.Errorf("the replay changed the fake to\n%s\nit was\n%s", got, holds)
 			}
 			journal := f.Journal()
 			one, two := journal[len(journal)-2], journal[len(journal)-1]
 			if !one.Committed || one.Replay || two.Committed || !two.Replay || one.Attempt != 1 || two.Attempt != 2 {
-				t.Errorf("the journal says %+v and %+v", one, two)
+				t.Errorf("the journal has %+v and %+v", one, two)
 			}
 		})
 	}
 }
 
-func TestWhereAKeyMayStand(t *testing.T) {
+func TestPlacesOfAKey(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, header, body string
@@ -80,13 +80,13 @@ func TestWhereAKeyMayStand(t *testing.T) {
 			}
 			x := f.Journal()[3]
 			if x.Key != "k" || x.HeaderKey != tt.headerKey || x.BodyKey != tt.bodyKey || x.Attempt != 2 {
-				t.Errorf("the journal says %+v", x)
+				t.Errorf("the journal has %+v", x)
 			}
 		})
 	}
 }
 
-func TestKeysThatAreRefused(t *testing.T) {
+func TestRefusedKeys(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, header, body string
@@ -133,7 +133,7 @@ func TestEqualBodies(t *testing.T) {
 	c.post("/agent_instance/register", `{"idempotency_key":"k","purpose":"eval","agent_version":{"name":"n","external_identifier":"1"}}`).must(t)
 	c.post("/agent_instance/register", `{ "agent_version": {"external_identifier":"\u0031", "name":"n"}, "purpose":"eval", "idempotency_key":"k" }`).must(t)
 	if n := len(f.Instances()); n != 1 {
-		t.Errorf("a body in another order and spacing made instance number %d", n)
+		t.Errorf("%d instances after an equal body in another order and spacing, want 1", n)
 	}
 }
 
@@ -179,7 +179,7 @@ func TestKeysOfOtherScopes(t *testing.T) {
 	c.post("/agent_instance/"+second+"/finish", keyed).must(t)
 	for _, x := range f.Journal() {
 		if x.Replay {
-			t.Errorf("%s was taken for a replay", x)
+			t.Errorf("%s is a replay", x)
 		}
 	}
 }
@@ -214,7 +214,7 @@ func TestConcurrentTwins(t *testing.T) {
 	wg.Wait()
 	for _, id := range ids {
 		if id != ids[0] {
-			t.Fatalf("twins were given the ids %v and %v", ids[0], id)
+			t.Fatalf("twins got the ids %v and %v", ids[0], id)
 		}
 	}
 	committed := 0
@@ -223,7 +223,7 @@ func TestConcurrentTwins(t *testing.T) {
 			committed++
 		}
 		if x.Committed == x.Replay {
-			t.Errorf("%s is both or neither of a first and a replay", x)
+			t.Errorf("%s isn't either a commit or a replay", x)
 		}
 	}
 	if committed != 1 || len(f.Spans()) != 1 {

@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// What every fake holds from the start. The ids are PFIDs of one partition.
+// Every fake has this account, agent and environment. The ids are PFIDs of one
+// partition.
 const (
 	AccountID     = "013xrzp12g3nqk8nacc0000000000000"
 	AgentID       = "013xrzp12g3nqk8nagent00000000000"
 	EnvironmentID = "013xrzp12g3nqk8nenv0000000000000"
 )
 
-// A PFID is 32 characters: 10 of time, 6 of partition, 16 at random.
+// A PFID has 32 characters: 10 of time, 6 of partition, 16 random ones.
 const (
 	pfidAlphabet       = "0123456789abcdefghjkmnpqrstvwxyz"
 	pfidTimeChars      = 10
@@ -28,8 +29,8 @@ type ids struct {
 	clock  func() time.Time
 }
 
-// next makes an id in the partition of related, or in one drawn at random
-// where related is no PFID.
+// next returns a new id in the partition of related, or in a random one if
+// related isn't a PFID.
 func (g *ids) next(related string) string {
 	id := make([]byte, 0, pfidChars)
 	id = appendBase32(id, uint64(g.clock().UnixMilli()), pfidTimeChars)
@@ -63,7 +64,7 @@ func isPFID(s string) bool {
 	return true
 }
 
-// partition gives the partition's characters of a PFID.
+// partition returns the partition of a PFID.
 func partition(id string) string {
 	return id[pfidTimeChars : pfidTimeChars+pfidPartitionChars]
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The states of instances and spans. A span is never terminated.
+// The statuses of instances and spans. A span is never terminated.
 const (
 	pending    = "pending"
 	active     = "active"
@@ -19,8 +19,8 @@ const (
 	terminated = "terminated"
 )
 
-// An Instance is a run of an agent as the fake holds it. A time that is
-// null on the wire is the zero time, a null text is empty.
+// An Instance is a run of an agent as the fake holds it. A null time is the
+// zero time, a null text is empty.
 type Instance struct {
 	ID                 string
 	AccountID          string
@@ -37,14 +37,15 @@ type Instance struct {
 	UpdatedAt         time.Time
 	StartedAt         time.Time
 	FinishedAt        time.Time
-	// Quality holds what was recorded, by name.
+	// Quality holds the recorded payloads by name.
 	Quality map[string]jsontext.Value
-	// QualityPayload is what an update set; nil is null.
+	// QualityPayload is the payload set by an update; nil is null.
 	QualityPayload jsontext.Value
-	// SpanCounts counts the spans when the instance was looked at.
+	// SpanCounts counts the spans at the time of the call that returned the
+	// Instance.
 	SpanCounts SpanCounts
 
-	schemas map[string]bool // the span schemas that were declared
+	schemas map[string]bool // the declared span schemas
 }
 
 // SpanCounts counts an instance's spans by status.
@@ -76,14 +77,14 @@ func (n *SpanCounts) add(status string, by int) {
 	n.Finished = n.Complete + n.Failed + n.Cancelled
 }
 
-// An instanceRecord is an instance over time.
+// An instanceRecord is the current state of an instance.
 type instanceRecord struct {
 	now    atomic.Pointer[Instance]
 	counts SpanCounts    // guarded by the fake's lock
 	spans  []*spanRecord // guarded by the fake's lock
 }
 
-// change replaces the instance by one that edit has changed.
+// change replaces the instance by an edited copy.
 func (r *instanceRecord) change(at time.Time, edit func(*Instance)) *Instance {
 	next := *r.now.Load()
 	next.UpdatedAt = at
@@ -92,14 +93,14 @@ func (r *instanceRecord) change(at time.Time, edit func(*Instance)) *Instance {
 	return &next
 }
 
-// view is the instance with its counts. The fake's lock is held.
+// view returns the instance with its counts. The fake's lock is held.
 func (r *instanceRecord) view() Instance {
 	v := *r.now.Load()
 	v.SpanCounts = r.counts
 	return v
 }
 
-// Instances gives all instances, oldest first.
+// Instances returns all instances, oldest first.
 func (f *Fake) Instances() []Instance {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -110,7 +111,7 @@ func (f *Fake) Instances() []Instance {
 	return list
 }
 
-// Instance gives the instance with the id, and whether there is one.
+// Instance returns the instance with the id, and whether there is one.
 func (f *Fake) Instance(id string) (Instance, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -121,9 +122,9 @@ func (f *Fake) Instance(id string) (Instance, bool) {
 	return r.view(), true
 }
 
-// Terminate ends an active instance as an operator would: span writes carry
-// a control signal from then on. It reports whether there was an active
-// instance with the id.
+// Terminate ends an active instance as an operator would. From then on the
+// responses to writes of its spans carry a control signal. It reports whether
+// there was an active instance with the id.
 func (f *Fake) Terminate(id, reason string) bool {
 	defer f.journal.wake()
 	f.mu.Lock()
@@ -155,7 +156,7 @@ func (f *Fake) terminate(r *instanceRecord, reason string, at time.Time) {
 	}
 }
 
-// An instanceRow is an instance on the wire, as a list shows it.
+// An instanceRow is an instance on the wire, in a list.
 type instanceRow struct {
 	Type               string  `json:"type"`
 	ID                 string  `json:"id"`
@@ -174,7 +175,7 @@ type instanceRow struct {
 	FinishedAt         *string `json:"finished_at"`
 }
 
-// An instanceDoc is an instance on the wire, with its details.
+// An instanceDoc is an instance on the wire, outside lists.
 type instanceDoc struct {
 	instanceRow
 	AgentDeploymentID string                    `json:"agent_deployment_id"`
@@ -202,7 +203,7 @@ func (i *Instance) row() instanceRow {
 	}
 }
 
-// details is the answer that shows the instance. The fake's lock is held.
+// details returns the instance in its envelope. The fake's lock is held.
 func (r *instanceRecord) details() detailsDoc {
 	v := r.view()
 	return success(instanceDoc{
@@ -266,7 +267,7 @@ func registerInstance(f *Fake, c *call) action {
 	}
 }
 
-// A registeredDoc is the answer to a registration.
+// A registeredDoc is the response to a registration.
 type registeredDoc struct {
 	detailsDoc
 	AgentSchemaVersion *schemaVersionDoc `json:"agent_schema_version,omitzero"`
@@ -280,7 +281,7 @@ type schemaVersionDoc struct {
 	InsertedAt         *string `json:"inserted_at"`
 }
 
-// A version is what a registration says of the agent's version.
+// A version is the agent's version in a registration.
 type version struct{ externalIdentifier, name, description string }
 
 func readVersion(body *params) version {
@@ -295,7 +296,7 @@ func readVersion(body *params) version {
 	return v
 }
 
-// A schemaVersion is what a registration says of its spans' schemas.
+// A schemaVersion is the version of the span schemas in a registration.
 type schemaVersion struct {
 	given              bool
 	externalIdentifier string
@@ -329,7 +330,7 @@ func readSchemaVersion(body *params) schemaVersion {
 	return s
 }
 
-// addInstance holds a new instance. The fake's lock is held.
+// addInstance stores a new instance. The fake's lock is held.
 func (f *Fake) addInstance(agent *agentRecord, i *Instance) *instanceRecord {
 	r := new(instanceRecord)
 	r.now.Store(i)
@@ -342,7 +343,8 @@ func (f *Fake) addInstance(agent *agentRecord, i *Instance) *instanceRecord {
 	return r
 }
 
-// instanceFor finds the call's instance. The fake's lock is held.
+// instanceFor finds the instance with the id, if the call may see it. The
+// fake's lock is held.
 func (f *Fake) instanceFor(c *call, id string) (*instanceRecord, *failure) {
 	r := f.instances[id]
 	if r == nil {
@@ -354,7 +356,7 @@ func (f *Fake) instanceFor(c *call, id string) (*instanceRecord, *failure) {
 	return r, nil
 }
 
-// changeInstance is an action that moves the call's instance on.
+// changeInstance returns an action that changes the call's instance.
 func changeInstance(f *Fake, c *call, move func(r *instanceRecord, now time.Time) *failure) action {
 	return func() (any, *failure) {
 		r, problem := f.instanceFor(c, c.id)
@@ -391,7 +393,7 @@ func finishInstance(f *Fake, c *call) action {
 	})
 }
 
-// mayFinish is nil where an instance may go from one status to another.
+// mayFinish returns nil if an instance may change from one status to another.
 func (f *Fake) mayFinish(from, to string) *failure {
 	switch {
 	case from == active && to == cancelled && !f.set.cancelActive:
@@ -465,7 +467,7 @@ func getInstance(f *Fake, c *call) action {
 	}
 }
 
-// instanceOrder is what lists of instances can be sorted by.
+// instanceOrder holds the orders of a list of instances.
 var instanceOrder = map[string]func(a, b *Instance) int{
 	"id":                  func(a, b *Instance) int { return cmp.Compare(a.ID, b.ID) },
 	"status":              func(a, b *Instance) int { return cmp.Compare(a.Status, b.Status) },
@@ -484,7 +486,7 @@ func listInstances(f *Fake, c *call) action {
 			(versionID == "" || i.AgentVersionID == versionID)
 	}
 	if versionID == "" && c.grant.AgentID == "" {
-		keep = nil // the index holds what was asked for and nothing else
+		keep = nil // the index holds exactly the rows of the list
 	}
 	return func() (any, *failure) {
 		f.mu.Lock()
@@ -500,8 +502,8 @@ func listInstances(f *Fake, c *call) action {
 	}
 }
 
-// instanceIndex gives the shortest list that holds every instance asked
-// for. The fake's lock is held.
+// instanceIndex returns the shortest index that has every instance of the
+// list. The fake's lock is held.
 func (f *Fake) instanceIndex(c *call, agentID string) []*instanceRecord {
 	if agentID == "" {
 		return f.account(c.grant.AccountID).instances

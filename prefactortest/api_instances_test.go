@@ -45,7 +45,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("agent_schema_version.external_identifier is %v, want s1", got)
 	}
 	if got := c.get("/agent/" + prefactortest.AgentID).must(t); got["name"] != "billing" || got["description"] != "bills" || got["status"] != "active" {
-		t.Errorf("the agent wasn't given the version's name and description: %v", got)
+		t.Errorf("the agent doesn't have the version's name and description: %v", got)
 	}
 	if i, ok := f.Instance(details["id"].(string)); !ok || i.ExternalIdentifier != "run-7" || !i.InsertedAt.Equal(fixed()) {
 		t.Errorf("the fake holds %+v, %v", i, ok)
@@ -72,13 +72,13 @@ func TestRegisterRefuses(t *testing.T) {
 	tests := []struct {
 		name, body, path, code string
 	}{
-		{"an id that is no PFID", `{"id":"mine"}`, "id", "invalid_value"},
+		{"an id that isn't a PFID", `{"id":"mine"}`, "id", "invalid_value"},
 		{"an id twice", `{"id":"` + taken + `"}`, "id", "invalid_value"},
 		{"an external identifier twice", `{"external_identifier":"run-7"}`, "external_identifier", "invalid_value"},
 		{"an unknown purpose", `{"purpose":"fun"}`, "purpose", "invalid_value"},
 		{"a number for a text", `{"agent_id":7}`, "agent_id", "invalid_value"},
 		{"a text for an object", `{"agent_version":"1"}`, "agent_version", "invalid_value"},
-		{"a schema that is no object", `{"agent_schema_version":{"span_type_schemas":["app:llm"]}}`, "agent_schema_version.span_type_schemas", "invalid_value"},
+		{"a schema that isn't an object", `{"agent_schema_version":{"span_type_schemas":["app:llm"]}}`, "agent_schema_version.span_type_schemas", "invalid_value"},
 		{"a text for a flag", `{"update_current_version":"yes"}`, "update_current_version", "invalid_value"},
 	}
 	for _, tt := range tests {
@@ -99,7 +99,7 @@ func TestBodyMustBeAnObject(t *testing.T) {
 	}
 }
 
-// steps bring a fresh instance into a status.
+// steps are the actions that bring a new instance into a status.
 var steps = map[string][]string{
 	"pending":    nil,
 	"active":     {"start"},
@@ -169,7 +169,7 @@ func TestInstanceTransitions(t *testing.T) {
 				a.refused(t, 409, "invalid_action")
 				tt.to = tt.from
 			} else if got := a.must(t)["status"]; got != tt.to {
-				t.Errorf("the answer has the status %v, want %s", got, tt.to)
+				t.Errorf("the response has the status %v, want %s", got, tt.to)
 			}
 			if i, _ := f.Instance(id); i.Status != tt.to {
 				t.Errorf("the fake holds the status %s, want %s", i.Status, tt.to)
@@ -225,10 +225,10 @@ func TestTerminateFromTheTest(t *testing.T) {
 	c := direct(t, f)
 	id := c.started()
 	if !f.Terminate(id, "budget") {
-		t.Fatal("an active instance wasn't terminated")
+		t.Fatal("Terminate is false for an active instance")
 	}
 	if f.Terminate(id, "again") || f.Terminate("unknown", "budget") {
-		t.Error("something that isn't active was terminated")
+		t.Error("Terminate is true for an instance that isn't active")
 	}
 	details := c.get("/agent_instance/" + id).must(t)
 	if details["status"] != "terminated" || details["termination_reason"] != "budget" {
@@ -250,7 +250,7 @@ func TestQuality(t *testing.T) {
 	before, _ := f.Instance(id)
 	c.move(id, `record_quality {"name":"tone","payload":null}`).must(t)
 	if len(before.Quality) != 2 {
-		t.Error("a view changed after it was taken")
+		t.Error("an Instance changed after it was returned")
 	}
 	a = c.get("/agent_instance/" + id)
 	if !strings.Contains(string(a.body), `"quality_payloads":{"facts":{"ok":true}}`) {
@@ -268,7 +268,7 @@ func TestUpdateInstance(t *testing.T) {
 	put := func(body string) answer { return c.do("PUT", "/agent_instance/"+id, body) }
 	for _, tt := range []struct{ name, body, want string }{
 		{"sets", `{"details":{"quality_payload":{"a":1}}}`, `{"a":1}`},
-		{"omits, so keeps", `{"details":{}}`, `{"a":1}`},
+		{"omitted, so kept", `{"details":{}}`, `{"a":1}`},
 		{"clears", `{"details":{"quality_payload":null}}`, ``},
 	} {
 		put(tt.body).must(t)
@@ -325,7 +325,7 @@ func TestListInstances(t *testing.T) {
 	row := c.get("/agent_instance").doc["summaries"].([]any)[0].(map[string]any)
 	for _, field := range []string{"span_counts", "agent_deployment_id", "quality_payloads"} {
 		if _, ok := row[field]; ok {
-			t.Errorf("a list's row has the field %s", field)
+			t.Errorf("a row of a list has the field %s", field)
 		}
 	}
 }

@@ -13,20 +13,20 @@ const (
 	largestPageSize = 100
 )
 
-// A listing is what a list request asks for.
+// A listing is the page and the order of a list request.
 type listing[T any] struct {
-	key          string // the request without its page
+	key          string // identifies the list, without its page
 	offset, size int
 	sorting      *sortingDoc
-	compare      func(a, b *T) int // nil leaves the oldest first
+	compare      func(a, b *T) int // nil means oldest first
 }
 
-// rows are what a list request chooses from.
+// rows are the records from which a list is made.
 type rows[T any] struct {
-	writes int // how many writes they have seen
+	writes int // the store's writes when they were taken
 	length int
 	at     func(n int) *T
-	keep   func(*T) bool // nil keeps all
+	keep   func(*T) bool // nil means all
 	doc    func(*T) any
 }
 
@@ -55,7 +55,7 @@ type paginationDoc struct {
 	PreviousPageOffset *int `json:"previous_page_offset"`
 }
 
-// newListing reads the page and the order that a call asks for.
+// newListing reads the page and the order from the query.
 func newListing[T any](c *call, orders map[string]func(a, b *T) int) *listing[T] {
 	l := &listing[T]{
 		key:     listKey(c),
@@ -79,7 +79,7 @@ func newListing[T any](c *call, orders map[string]func(a, b *T) int) *listing[T]
 	return l
 }
 
-// listKey names everything of a list request but its page.
+// listKey returns the request's operation, grant and query, without its page.
 func listKey(c *call) string {
 	values := maps.Clone(c.query.values)
 	delete(values, "pagination[offset]")
@@ -87,8 +87,7 @@ func listKey(c *call) string {
 	return strings.Join([]string{c.op.name, c.grant.AccountID, c.grant.AgentID, c.grant.EnvironmentID, values.Encode()}, " ")
 }
 
-// readSorting takes sorting=-field as well as sorting[field] and
-// sorting[direction].
+// readSorting reads sorting[field] and sorting[direction], or sorting=-field.
 func readSorting(c *call) *sortingDoc {
 	bare := c.query.text("sorting")
 	s := &sortingDoc{Field: c.query.text("sorting[field]"), Direction: c.query.text("sorting[direction]")}
@@ -113,7 +112,7 @@ func readSorting(c *call) *sortingDoc {
 	return s
 }
 
-// answer gives the page of the rows.
+// answer returns the page.
 func (l *listing[T]) answer(f *Fake, r rows[T]) listDoc {
 	if r.keep != nil || l.compare != nil {
 		chosen := l.choose(f, r)
@@ -132,8 +131,8 @@ func (l *listing[T]) answer(f *Fake, r rows[T]) listDoc {
 	return doc
 }
 
-// A view is the last list that was filtered or sorted, kept for the
-// requests of its other pages.
+// A view caches the last filtered or sorted list for requests of its other
+// pages.
 type view struct {
 	mu     sync.Mutex
 	key    string
@@ -141,7 +140,7 @@ type view struct {
 	rows   any
 }
 
-// choose filters and sorts the rows.
+// choose returns the rows filtered and sorted.
 func (l *listing[T]) choose(f *Fake, r rows[T]) []*T {
 	f.view.mu.Lock()
 	defer f.view.mu.Unlock()

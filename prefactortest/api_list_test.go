@@ -98,7 +98,7 @@ func TestSorting(t *testing.T) {
 			got := c.get("/agent_spans?" + tt.query)
 			wantIDs(t, got, tt.want...)
 			if !strings.HasSuffix(string(got.body), `"sorting":`+tt.sorting+`}`) {
-				t.Errorf("sorting isn't %s in %s", tt.sorting, got.body)
+				t.Errorf("the sorting isn't %s: %s", tt.sorting, got.body)
 			}
 		})
 	}
@@ -152,7 +152,7 @@ func TestBracketSortingOnly(t *testing.T) {
 	c.get("/agent_instance?sorting[field]=id&sorting[direction]=desc").must(t)
 }
 
-// A sorted list is kept between its pages, so it must not outlive a write.
+// A sorted list is cached for its other pages, until the next write.
 func TestSortedListSeesWrites(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()

@@ -10,20 +10,20 @@ import (
 
 const apiPrefix = "/api/v1"
 
-// An operation is one thing that the API does.
+// An operation is one endpoint of the API.
 type operation struct {
-	name          string // as in the journal and in faults
+	name          string // in the journal and in faults
 	method, route string
-	item          string // its _type in a bulk request, if it has one
-	itemID        string // the item field that stands for the id of the route
-	write         bool   // changes something, so takes an idempotency key
+	item          string // its _type in a bulk request; empty if it has none
+	itemID        string // the item field with the id of the route
+	write         bool   // changes something, so it takes an idempotency key
 	ingestion     bool   // an ingestion token may call it
 	accountOnly   bool   // a deployment token may not call it
 	prepare       func(*Fake, *call) action
 }
 
-// An action answers a call whose fields are right. A write's action runs
-// under the fake's lock.
+// An action runs a valid call. The action of a write runs under the fake's
+// lock.
 type action func() (doc any, problem *failure)
 
 var operations = []*operation{
@@ -91,8 +91,8 @@ func index(key func(*operation) string) map[string]*operation {
 	return m
 }
 
-// route finds the operation of a request and the id in its path. It is nil
-// where the API has no such route.
+// route finds the operation of a request and the id in its path. op is nil if
+// no route matches.
 func route(method, escapedPath string) (op *operation, id string) {
 	path, ok := strings.CutPrefix(escapedPath, apiPrefix)
 	if !ok {
@@ -113,18 +113,18 @@ func route(method, escapedPath string) (op *operation, id string) {
 	return operationsByRoute[method+" "+strings.Join(segments, "/")], id
 }
 
-// otherResources are nouns of the API that the fake holds nothing of.
+// otherResources are resources of the API that the fake doesn't have.
 var otherResources = []string{
 	"account", "admin_user", "admin_user_invite", "agent_deployment", "agent_schema_version", "agent_version",
 	"alerts", "api_token", "environment", "integration", "person", "playground", "risk_profile", "team",
 }
 
-// nearMisses says what an unmatched request may have meant.
+// nearMisses describes an unmatched request and the most similar routes.
 func nearMisses(method, path string) string {
 	asked := method + " " + path
 	rest := strings.TrimPrefix(strings.TrimPrefix(path, apiPrefix), "/")
 	if noun, _, _ := strings.Cut(rest, "/"); slices.Contains(otherResources, noun) {
-		return fmt.Sprintf("no route %s: the fake doesn't hold %s resources", asked, noun)
+		return fmt.Sprintf("no route %s: the fake has no %s resources", asked, noun)
 	}
 	near := slices.Clone(operations)
 	slices.SortStableFunc(near, func(a, b *operation) int {
@@ -141,7 +141,7 @@ func (op *operation) distance(asked string) int {
 	return editDistance(op.method+" "+apiPrefix+op.route, asked)
 }
 
-// editDistance counts the single-byte edits that make b of a.
+// editDistance counts the single-byte edits that turn a into b.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -16,11 +16,11 @@ const (
 	optional presence = false
 )
 
-// params reads a JSON object field by field and notes in its call what is
-// wrong. A null field counts as absent.
+// params reads a JSON object field by field and adds the errors to its call. A
+// null field counts as absent.
 type params struct {
 	call  *call
-	path  []string // where the object stands in the body
+	path  []string // of the object in the body
 	doc   map[string]jsontext.Value
 	known []string
 }
@@ -29,7 +29,7 @@ func newParams(c *call, doc map[string]jsontext.Value, path ...string) *params {
 	return &params{call: c, doc: doc, path: path}
 }
 
-// refuse notes that the field has a value that can't be taken.
+// refuse notes that the field has an invalid value.
 func (p *params) refuse(name, message string) {
 	p.call.refuse(invalidValue(message, p.at(name)...))
 }
@@ -38,13 +38,13 @@ func (p *params) at(name string) []string { return append(slices.Clone(p.path), 
 
 func (p *params) kind(name string) jsontext.Kind { return p.doc[name].Kind() }
 
-// has tells whether the field is there, be it null.
+// has reports whether the field is present, null included.
 func (p *params) has(name string) bool {
 	_, ok := p.doc[name]
 	return ok
 }
 
-// value gives the field, or nil where it is absent or null.
+// value returns the field, or nil if it is absent or null.
 func (p *params) value(name string, need presence) jsontext.Value {
 	p.known = append(p.known, name)
 	v := p.doc[name]
@@ -57,7 +57,7 @@ func (p *params) value(name string, need presence) jsontext.Value {
 	return v
 }
 
-// typed gives the field if it is of one of the kinds.
+// typed returns the field if it is of one of the kinds.
 func (p *params) typed(name string, need presence, what string, kinds ...jsontext.Kind) jsontext.Value {
 	v := p.value(name, need)
 	if v != nil && !slices.Contains(kinds, v.Kind()) {
@@ -80,7 +80,7 @@ func (p *params) text(name string, need presence) string {
 	return s
 }
 
-// id gives a client-chosen id or a reference to one.
+// id returns a client-chosen id, or a reference to one.
 func (p *params) id(name string, need presence) string {
 	s := p.text(name, need)
 	if s != "" && !p.call.set.anyIDs && !isPFID(s) {
@@ -113,7 +113,7 @@ func (p *params) number(name string) int {
 	return n
 }
 
-// time gives a timestamp, or the zero time where it is absent.
+// time returns a timestamp, or the zero time if it is absent.
 func (p *params) time(name string) time.Time {
 	s := p.text(name, optional)
 	if s == "" {
@@ -136,12 +136,12 @@ func parseTime(s string) (t time.Time, problem string) {
 	return time.Time{}, "is not an RFC 3339 timestamp"
 }
 
-// raw gives an object as it stands.
+// raw returns an object as its JSON text.
 func (p *params) raw(name string, need presence) jsontext.Value {
 	return p.typed(name, need, "an object", '{')
 }
 
-// object gives an object to read on. It is empty where the field is absent.
+// object returns an object to read from, which is empty if the field is absent.
 func (p *params) object(name string, need presence) *params {
 	var doc map[string]jsontext.Value
 	if v := p.raw(name, need); v != nil {
@@ -150,7 +150,7 @@ func (p *params) object(name string, need presence) *params {
 	return newParams(p.call, doc, p.at(name)...)
 }
 
-// list gives the elements of an array.
+// list returns the elements of an array.
 func (p *params) list(name string, need presence) []jsontext.Value {
 	var list []jsontext.Value
 	if v := p.typed(name, need, "an array", '['); v != nil {
@@ -159,7 +159,7 @@ func (p *params) list(name string, need presence) []jsontext.Value {
 	return list
 }
 
-// done refuses, in strict mode, the fields that nobody asked for.
+// done refuses, in strict mode, the fields that weren't read.
 func (p *params) done() {
 	if !p.call.set.strict {
 		return

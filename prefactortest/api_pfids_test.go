@@ -19,11 +19,11 @@ func TestGeneratedIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, id := range all {
 		if seen[id] {
-			t.Errorf("%s was given twice", id)
+			t.Errorf("%s was generated twice", id)
 		}
 		seen[id] = true
 		if len(id) != 32 || strings.Trim(id, pfidAlphabet) != "" || id[0] > '7' {
-			t.Errorf("%s is no PFID", id)
+			t.Errorf("%s isn't a PFID", id)
 		}
 		var ms int64
 		for _, r := range id[:10] {

@@ -9,8 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A query reads a call's query parameters and notes in the call what is
-// wrong with them.
+// A query reads a call's query parameters and adds their errors to the call.
 type query struct {
 	call   *call
 	values url.Values
@@ -34,8 +33,8 @@ func (q *query) time(name string) time.Time {
 	return t
 }
 
-// number gives a whole number within bounds, or otherwise where it is
-// absent.
+// number returns a whole number from least to most, or otherwise if it is
+// absent or invalid.
 func (q *query) number(name string, least, most, otherwise int) int {
 	s := q.text(name)
 	if s == "" {
@@ -51,7 +50,7 @@ func (q *query) number(name string, least, most, otherwise int) int {
 
 func (q *query) refuse(name, message string) { q.call.refuse(invalidValue(message, name)) }
 
-// done refuses, in strict mode, the parameters that nobody asked for.
+// done refuses, in strict mode, the parameters that weren't read.
 func (q *query) done() {
 	if !q.call.set.strict {
 		return
@@ -63,8 +62,8 @@ func (q *query) done() {
 	}
 }
 
-// queryOf makes query parameters of a bulk item's fields, in which
-// {"pagination":{"offset":1}} stands for pagination[offset]=1.
+// queryOf turns a bulk item's fields into query parameters:
+// {"pagination":{"offset":1}} becomes pagination[offset]=1.
 func queryOf(doc map[string]jsontext.Value) url.Values {
 	values := make(url.Values)
 	for name, v := range doc {
@@ -81,7 +80,7 @@ func queryOf(doc map[string]jsontext.Value) url.Values {
 	return values
 }
 
-// plain is a JSON scalar as a query spells it.
+// plain returns a JSON scalar as a query parameter.
 func plain(v jsontext.Value) string {
 	if v.Kind() != '"' {
 		return string(v)

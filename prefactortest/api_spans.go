@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Span is a step of a run as the fake holds it. A time that is null on
-// the wire is the zero time, a null text is empty.
+// A Span is a step of a run as the fake holds it. A null time is the zero
+// time, a null text is empty.
 type Span struct {
 	ID              string
 	AccountID       string
@@ -21,7 +21,8 @@ type Span struct {
 	Status string
 	// Payload is the JSON object that the span was created with.
 	Payload jsontext.Value
-	// ResultPayload is the JSON object that ended the span; nil is null.
+	// ResultPayload is the JSON object that the span was finished with; nil is
+	// null.
 	ResultPayload     jsontext.Value
 	StartedAt         time.Time
 	FinishedAt        time.Time
@@ -31,10 +32,10 @@ type Span struct {
 	purpose       string
 }
 
-// A spanRecord is a span over time.
+// A spanRecord is the current state of a span.
 type spanRecord struct{ now atomic.Pointer[Span] }
 
-// Spans gives all spans, oldest first.
+// Spans returns all spans, oldest first.
 func (f *Fake) Spans() []Span {
 	f.mu.Lock()
 	records := f.allSpans
@@ -46,7 +47,7 @@ func (f *Fake) Spans() []Span {
 	return list
 }
 
-// Span gives the span with the id, and whether there is one.
+// Span returns the span with the id, and whether there is one.
 func (f *Fake) Span(id string) (Span, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,8 +101,8 @@ func (s *Span) doc() spanDoc {
 	}
 }
 
-// written is the answer to a write of a span of the instance, with the
-// control signal of a terminated one.
+// written returns the response to a write of the span. It has the control
+// signal if the instance is terminated.
 func (s *Span) written(i *Instance) detailsDoc {
 	doc := success(s.doc())
 	if i.Status == terminated {
@@ -135,8 +136,8 @@ func createSpan(f *Fake, c *call) action {
 	}
 }
 
-// readSpan reads a span to create, and gives the function that tells where
-// in the body a field of it stands.
+// readSpan reads a span to create. at returns the path of its fields in the
+// body.
 func readSpan(c *call, p *params) (s Span, at func(name string) []string) {
 	s = Span{
 		AgentInstanceID:   p.text("agent_instance_id", needed),
@@ -159,10 +160,10 @@ func readSpan(c *call, p *params) (s Span, at func(name string) []string) {
 	return s, p.at
 }
 
-// open tells whether the span can still be finished.
+// open reports whether the span can still be finished.
 func (s *Span) open() bool { return s.Status == pending || s.Status == active }
 
-// begin sets the times of a new span as its status asks for.
+// begin sets the times of a new span according to its status.
 func (s *Span) begin(now time.Time) {
 	if s.Status == pending {
 		s.StartedAt = time.Time{}
@@ -176,8 +177,8 @@ func (s *Span) begin(now time.Time) {
 	}
 }
 
-// checkSpan refuses a new span that doesn't fit what is there. The fake's
-// lock is held.
+// checkSpan refuses a new span that conflicts with what the fake holds. The
+// fake's lock is held.
 func (f *Fake) checkSpan(i *Instance, s *Span, at func(string) []string) *failure {
 	var wrong []fieldError
 	if s.ID != "" && f.spans[s.ID] != nil {
@@ -207,7 +208,7 @@ func (f *Fake) isParent(i *Instance, id string) bool {
 	return parent.AccountID == i.AccountID
 }
 
-// addSpan holds a new span. The fake's lock is held.
+// addSpan stores a new span. The fake's lock is held.
 func (f *Fake) addSpan(i *instanceRecord, s *Span) {
 	r := new(spanRecord)
 	r.now.Store(s)
@@ -255,8 +256,8 @@ func finishSpan(f *Fake, c *call) action {
 	}
 }
 
-// changeSpan replaces one of the instance's spans by one that edit has
-// changed. The fake's lock is held.
+// changeSpan replaces one of the instance's spans by an edited copy. The
+// fake's lock is held.
 func (r *instanceRecord) changeSpan(span *spanRecord, edit func(*Span)) *Span {
 	next := *span.now.Load()
 	r.counts.add(next.Status, -1)
@@ -266,12 +267,12 @@ func (r *instanceRecord) changeSpan(span *spanRecord, edit func(*Span)) *Span {
 	return &next
 }
 
-// end finishes the span; one that never started has started then, too.
+// end finishes the span. If it hadn't started, it also starts at that time.
 func (s *Span) end(status string, at time.Time) {
 	s.Status, s.StartedAt, s.FinishedAt = status, orNow(s.StartedAt, at), at
 }
 
-// mayFinishSpan is nil where a span may go from one status to another.
+// mayFinishSpan returns nil if a span may change from one status to another.
 func mayFinishSpan(from, to string) *failure {
 	switch {
 	case from == active && to == cancelled:
@@ -296,7 +297,7 @@ func getSpan(f *Fake, c *call) action {
 	}
 }
 
-// spanOrder is what lists of spans can be sorted by.
+// spanOrder holds the orders of a list of spans.
 var spanOrder = map[string]func(a, b *Span) int{
 	"id":          func(a, b *Span) int { return cmp.Compare(a.ID, b.ID) },
 	"status":      func(a, b *Span) int { return cmp.Compare(a.Status, b.Status) },
@@ -320,7 +321,7 @@ func listSpans(f *Fake, c *call) action {
 			(to.IsZero() || s.StartedAt.Before(to))
 	}
 	if from.IsZero() && to.IsZero() && (instanceID == "" || agentID == "") && c.grant.AgentID == "" {
-		keep = nil // the index holds what was asked for and nothing else
+		keep = nil // the index holds exactly the rows of the list
 	}
 	return func() (any, *failure) {
 		f.mu.Lock()
@@ -336,7 +337,7 @@ func listSpans(f *Fake, c *call) action {
 	}
 }
 
-// spanIndex gives the shortest list that holds every span asked for. The
+// spanIndex returns the shortest index that has every span of the list. The
 // fake's lock is held.
 func (f *Fake) spanIndex(c *call, agentID, instanceID string) []*spanRecord {
 	switch {

@@ -36,7 +36,7 @@ func TestCreateSpan(t *testing.T) {
 			instance := c.started()
 			details := c.post("/agent_spans", spanBody(instance, tt.status, tt.more)).must(t)
 			if details["type"] != "agent_span" || details["status"] != tt.status || details["schema_title"] != "app:llm" {
-				t.Errorf("the answer has the details %v", details)
+				t.Errorf("the response has the details %v", details)
 			}
 			s, _ := f.Span(details["id"].(string))
 			if s.Status != tt.status || !s.StartedAt.Equal(tt.started) || !s.FinishedAt.Equal(tt.finished) {
@@ -61,7 +61,7 @@ func TestPayloadKeepsEveryDigit(t *testing.T) {
 		t.Errorf("the fake holds %s and %s, want %s", s.Payload, s.ResultPayload, payload)
 	}
 	if !strings.Contains(string(a.body), "123456789012345678901234567890.10") {
-		t.Errorf("the answer lost digits: %s", a.body)
+		t.Errorf("the response lost digits: %s", a.body)
 	}
 }
 
@@ -75,7 +75,7 @@ func TestCreateSpanRefuses(t *testing.T) {
 		name, body, path, code string
 	}{
 		{"no details", `{}`, "details", "required"},
-		{"details that are no object", `{"details":[]}`, "details", "invalid_value"},
+		{"details that aren't an object", `{"details":[]}`, "details", "invalid_value"},
 		{"no instance", `{"details":{}}`, "details.agent_instance_id", "required"},
 		{"no schema name", `{"details":{}}`, "details.schema_name", "required"},
 		{"no status", `{"details":{}}`, "details.status", "required"},
@@ -84,9 +84,9 @@ func TestCreateSpanRefuses(t *testing.T) {
 		{"terminated, which spans never are", spanBody(instance, "terminated", ""), "details.status", "invalid_value"},
 		{"a result of an active span", spanBody(instance, "active", `"result_payload":{}`), "details.result_payload", "invalid_value"},
 		{"a result of a pending span", spanBody(instance, "pending", `"result_payload":{}`), "details.result_payload", "invalid_value"},
-		{"an id that is no PFID", spanBody(instance, "active", `"id":"mine"`), "details.id", "invalid_value"},
+		{"an id that isn't a PFID", spanBody(instance, "active", `"id":"mine"`), "details.id", "invalid_value"},
 		{"an id twice", spanBody(instance, "active", `"id":"`+taken+`"`), "details.id", "invalid_value"},
-		{"a parent that isn't there", spanBody(instance, "active", `"parent_span_id":"nope"`), "details.parent_span_id", "invalid_value"},
+		{"a parent that doesn't exist", spanBody(instance, "active", `"parent_span_id":"nope"`), "details.parent_span_id", "invalid_value"},
 		{"a naive time", spanBody(instance, "active", `"started_at":"2026-01-02T03:04:05"`), "details.started_at", "invalid_value"},
 		{"a list for the payload", `{"details":{"payload":[]}}`, "details.payload", "invalid_value"},
 	}
@@ -100,7 +100,7 @@ func TestCreateSpanRefuses(t *testing.T) {
 	}
 }
 
-func TestErrorsTellEveryField(t *testing.T) {
+func TestErrorsNameEveryField(t *testing.T) {
 	t.Parallel()
 	a := direct(t, prefactortest.New()).post("/agent_spans", `{"details":{"status":"active","payload":{}}}`)
 	wantJSON(t, a.body, `{"status":"error","code":"validation_errors","message":"The request has invalid fields","errors":{"details":{`+
@@ -158,7 +158,7 @@ func TestFinishSpan(t *testing.T) {
 	}
 }
 
-func TestFinishSpanTakes(t *testing.T) {
+func TestFinishSpanInput(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
 	c := direct(t, f)
@@ -205,7 +205,7 @@ func TestControl(t *testing.T) {
 	instance := c.started()
 	before := c.post("/agent_spans", spanBody(instance, "active", ""))
 	if _, ok := before.doc["control"]; ok {
-		t.Errorf("there is a control signal before the termination: %s", before.body)
+		t.Errorf("a control signal before the termination: %s", before.body)
 	}
 	f.Terminate(instance, "budget")
 	id := before.must(t)["id"].(string)
@@ -221,7 +221,7 @@ func TestControl(t *testing.T) {
 	again := c.post("/agent_spans/"+id+"/finish", `{}`)
 	again.refused(t, 409, "invalid_action")
 	if _, ok := again.doc["control"]; ok {
-		t.Errorf("a refusal has a control signal: %s", again.body)
+		t.Errorf("an error has a control signal: %s", again.body)
 	}
 }
 
@@ -274,11 +274,11 @@ func TestSpanCounts(t *testing.T) {
 	c.post("/agent_spans/"+c.span(instance, "active")+"/finish", `{}`).must(t)
 	want := prefactortest.SpanCounts{Total: 7, Pending: 1, Active: 1, Complete: 2, Failed: 2, Cancelled: 1, Finished: 5}
 	if i, _ := f.Instance(instance); i.SpanCounts != want {
-		t.Errorf("the view has %+v, want %+v", i.SpanCounts, want)
+		t.Errorf("SpanCounts is %+v, want %+v", i.SpanCounts, want)
 	}
 	a := c.get("/agent_instance/" + instance)
 	if !strings.Contains(string(a.body), `"span_counts":{"total":7,"pending":1,"active":1,"complete":2,"failed":2,"cancelled":1,"finished":5}`) {
-		t.Errorf("the details have other counts: %s", a.body)
+		t.Errorf("the response has other counts: %s", a.body)
 	}
 }
 

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// A store is what the server remembers. Agents, instances and spans are
-// immutable values that a change replaces, so that a reader who has one may
-// go on without the lock.
+// A store holds the fake's records. Agents, instances and spans are immutable
+// values that a change replaces, so they can be read without the lock.
 type store struct {
 	ids      ids
 	tokens   map[string]Grant
@@ -25,19 +24,19 @@ type store struct {
 	allSpans     []*spanRecord
 
 	found  map[foundKey]string
-	writes int // counts what changed something
+	writes int // counts the changes
 }
 
-// An account lists what belongs to it, oldest first. The slices only grow
-// or are replaced, so that a copy of their header is a snapshot.
+// An account lists what belongs to it, oldest first. The slices only grow or
+// are replaced, so a copy of a slice is a snapshot.
 type account struct {
 	agents    []*agentRecord
 	instances []*instanceRecord
 	spans     []*spanRecord
 }
 
-// A foundKey names something that is made when it is first mentioned: a
-// version, a schema version, a deployment.
+// A foundKey identifies something that is created when it is first mentioned:
+// a version, a schema version, a deployment.
 type foundKey struct{ kind, agentID, name string }
 
 func newStore(set settings) store {
@@ -58,7 +57,7 @@ func newStore(set settings) store {
 	return s
 }
 
-// grant accepts the token, and holds the agent that it is for.
+// grant accepts the token, and creates its agent if it doesn't exist.
 func (s *store) grant(token string, g Grant) {
 	g.AccountID = cmp.Or(g.AccountID, AccountID)
 	s.tokens[token] = g
@@ -76,7 +75,7 @@ func (s *store) account(id string) *account {
 	return a
 }
 
-// agent finds the agent or makes it.
+// agent finds or creates the agent.
 func (s *store) agent(id, accountID string, now time.Time) *agentRecord {
 	if r := s.agents[id]; r != nil {
 		return r
@@ -84,8 +83,8 @@ func (s *store) agent(id, accountID string, now time.Time) *agentRecord {
 	return s.addAgent(&agent{id: id, accountID: accountID, name: id, status: "pending", insertedAt: now, updatedAt: now})
 }
 
-// find gives the id of something of the agent, making one at its first
-// mention.
+// find returns the id of something that belongs to the agent. The first
+// mention makes the id.
 func (s *store) find(kind, agentID, name string) string {
 	key := foundKey{kind, agentID, name}
 	id, ok := s.found[key]
@@ -96,7 +95,7 @@ func (s *store) find(kind, agentID, name string) string {
 	return id
 }
 
-// stamp is the wire form of a time; the zero time is null.
+// stamp returns the wire form of a time; the zero time is null.
 func stamp(t time.Time) *string {
 	if t.IsZero() {
 		return nil
@@ -104,7 +103,7 @@ func stamp(t time.Time) *string {
 	return new(t.UTC().Format("2006-01-02T15:04:05.000000Z"))
 }
 
-// orNull is the wire form of a text that may be missing.
+// orNull returns the wire form of an optional text; the empty text is null.
 func orNull(s string) *string {
 	if s == "" {
 		return nil
@@ -112,7 +111,7 @@ func orNull(s string) *string {
 	return &s
 }
 
-// orNow is t, or now where t wasn't given.
+// orNow returns t, or now if t is zero.
 func orNow(t, now time.Time) time.Time {
 	if t.IsZero() {
 		return now

@@ -1,29 +1,31 @@
 package prefactortest
 
 const (
-	// Token is accepted by every fake: it may do everything in the account
+	// Token is accepted by every fake. It may do everything in the account
 	// [AccountID].
 	Token = "test-token"
-	// BadToken is refused by every fake, whatever it was granted.
+	// BadToken is refused by every fake, even if it was granted rights.
 	BadToken = "bad"
 )
 
-// A Grant is what a token may do. The zero Grant is an account token of
-// [AccountID] that may do everything.
+// A Grant describes the rights of a token. The zero Grant is an account token
+// of [AccountID] that may do everything.
 type Grant struct {
-	// AccountID is the account of the token; empty is [AccountID]. What
-	// belongs to one account is 404 to another.
+	// AccountID is the account of the token; empty means the constant
+	// [AccountID]. Records of other accounts are 404.
 	AccountID string
-	// AgentID makes a deployment token: it sees one agent, and a
-	// registration may omit the agent's id. EnvironmentID, with it, narrows
+	// AgentID makes a deployment token, which sees one agent; a registration
+	// may omit the agent's id. EnvironmentID, together with AgentID, narrows
 	// the token to one environment, which a registration may omit too.
 	AgentID, EnvironmentID string
-	// Ingestion makes a token that writes instances and spans and polls an
-	// instance's status, and is refused with 401 elsewhere.
+	// Ingestion makes an ingestion token. It may register, start, finish and
+	// terminate instances, record their quality, read one instance, write
+	// spans, generate PFIDs, ping, and do the same in bulk. Other operations
+	// refuse it with 401.
 	Ingestion bool
 }
 
-// allows is nil where the grant may call op.
+// allows returns nil if the grant may call op.
 func (g Grant) allows(op *operation) *failure {
 	switch {
 	case g.Ingestion && !op.ingestion:
@@ -34,8 +36,8 @@ func (g Grant) allows(op *operation) *failure {
 	return nil
 }
 
-// sees tells whether something of the account, agent and environment is
-// visible to the grant. An empty environment is visible in all of them.
+// sees reports whether a record of the account, agent and environment is
+// visible to the grant. A record without an environment is visible to all.
 func (g Grant) sees(account, agent, environment string) bool {
 	if g.AccountID != account {
 		return false

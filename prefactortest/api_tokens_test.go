@@ -41,7 +41,7 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
-func TestTokensComeAndGo(t *testing.T) {
+func TestAddAndRevokeTokens(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
 	c := direct(t, f)
@@ -66,7 +66,7 @@ func TestIngestionToken(t *testing.T) {
 	c.do("PUT", "/agent_instance/"+instance, `{"details":{}}`).refused(t, 401, "bad_authtoken")
 	bulk := c.post("/bulk", `{"items":[{"_type":"agent_spans/list","idempotency_key":"12345678"}]}`)
 	if got := at(bulk.doc, "outputs.12345678.code"); got != "bad_authtoken" {
-		t.Errorf("an item that reads has the code %v in %s", got, bulk.body)
+		t.Errorf("a forbidden item has the code %v: %s", got, bulk.body)
 	}
 }
 

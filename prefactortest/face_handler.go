@@ -10,57 +10,57 @@ import (
 
 var _ http.Handler = (*Fake)(nil)
 
-// ServeHTTP answers a request below /api/v1. A reset of the connection, its
-// early end and a cut body need a connection that can be hijacked or aborted,
-// which every HTTP/1 server has; elsewhere they are a panic with
-// [http.ErrAbortHandler].
+// ServeHTTP serves a request below /api/v1. Resets, closed connections and cut
+// bodies abort the handler: it panics with [http.ErrAbortHandler]. A reset
+// needs a connection that can be hijacked, as those of HTTP/1 servers can; on
+// others it only aborts.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client gave up
+		panic(http.ErrAbortHandler) // the client has gone
 	}
 	conn, _ := r.Context().Value(connKey{}).(int)
-	o := f.serve(request{method: r.Method, url: r.URL, header: r.Header.Clone(), body: body, conn: conn})
-	if o.wait(r.Context()) != nil {
+	d := f.serve(request{method: r.Method, url: r.URL, header: r.Header.Clone(), body: body, conn: conn})
+	if d.wait(r.Context()) != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if o.reset {
+	if d.reset {
 		reset(w)
 	}
-	if o.closed {
+	if d.closed {
 		panic(http.ErrAbortHandler) // nothing is written yet, so this closes the connection
 	}
-	o.write(r.Context(), w)
+	d.write(r.Context(), w)
 }
 
-// connKey is where the server faces keep a connection's number.
+// connKey is the context key of a connection's number.
 type connKey struct{}
 
-// numbered gives the connection's number to its requests.
+// numbered numbers a new connection, for the context of its requests.
 func (f *Fake) numbered(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, int(f.connections.Add(1)))
 }
 
-// write brings the outcome to the client.
-func (o *outcome) write(ctx context.Context, w http.ResponseWriter) {
-	for name, values := range o.fullHeader() {
+// write sends the response.
+func (d *delivery) write(ctx context.Context, w http.ResponseWriter) {
+	for name, values := range d.fullHeader() {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(o.status)
-	if o.plain() {
-		w.Write(o.body) // the client may be gone, which is his affair
+	w.WriteHeader(d.status)
+	if d.plain() {
+		w.Write(d.body) // an error means that the client has gone
 		return
 	}
 	controller := http.NewResponseController(w)
-	if err := controller.Flush(); err != nil { // a body that is cut at once has a header
+	if err := controller.Flush(); err != nil { // also sends the header of a body that is cut at once
 		panic(http.ErrAbortHandler)
 	}
-	if _, err := io.Copy(flushed{w, controller}, o.reader(ctx)); err != nil {
+	if _, err := io.Copy(flushed{w, controller}, d.reader(ctx)); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// flushed sends each write at once.
+// flushed flushes after each write.
 type flushed struct {
 	w          io.Writer
 	controller *http.ResponseController

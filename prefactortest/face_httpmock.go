@@ -8,13 +8,12 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// HTTPMock makes a mock transport on which every route of the API answers
-// from the fake, whatever the host, as does every other request, with the
-// fake's 404 and its near misses. Register responders of your own on it: one
-// for an exact URL or path goes before the fake's.
+// HTTPMock makes a mock transport that sends every request to the fake,
+// whatever its host. A request without a route gets the fake's 404, which
+// suggests similar routes. Responders that you register for an exact URL or
+// path take precedence over the fake's.
 //
-// Count requests with [Fake.Journal] rather than with httpmock's Times,
-// which is a data race.
+// Count requests with [Fake.Journal]: httpmock's Times has a data race.
 func (f *Fake) HTTPMock() *httpmock.MockTransport {
 	mock := httpmock.NewMockTransport()
 	respond := httpmock.Responder(f.RoundTripper().RoundTrip)
@@ -31,19 +30,19 @@ func (f *Fake) HTTPMock() *httpmock.MockTransport {
 	return mock
 }
 
-// SuccessResponder answers 200 with details in the API's envelope. It
-// panics on details that can't be encoded.
+// SuccessResponder responds 200 with details in the API's envelope. It panics
+// if details can't be encoded.
 func SuccessResponder(details any) httpmock.Responder {
 	return responder(http.StatusOK, success(details))
 }
 
-// ErrorResponder answers with an error as the API writes it.
+// ErrorResponder responds with an error as the API writes it.
 func ErrorResponder(status int, code, message string) httpmock.Responder {
 	return responder(status, errorDoc{Status: "error", Code: code, Message: message})
 }
 
-// ListResponder answers 200 with the only page of a list. It panics on
-// summaries that can't be encoded.
+// ListResponder responds 200 with the only page of a list. It panics if the
+// summaries can't be encoded.
 func ListResponder(summaries ...any) httpmock.Responder {
 	if summaries == nil {
 		summaries = []any{}
@@ -55,13 +54,13 @@ func ListResponder(summaries ...any) httpmock.Responder {
 	})
 }
 
-// responder answers like the connectionless face.
+// responder responds as [Fake.RoundTripper] does.
 func responder(status int, doc any) httpmock.Responder {
-	o := &outcome{status: status, body: encode(doc), cut: -1}
+	d := &delivery{status: status, body: encode(doc), cut: -1}
 	return func(req *http.Request) (*http.Response, error) {
 		if _, err := readBody(req.Context(), req); err != nil {
 			return nil, err
 		}
-		return o.response(req), nil
+		return d.response(req), nil
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-func TestHTTPMockAnswersEveryRoute(t *testing.T) {
+func TestHTTPMockServesEveryRoute(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
 	mock := f.HTTPMock()

@@ -10,11 +10,11 @@ import (
 	"syscall"
 )
 
-// A Pipe serves a fake over connections in memory, with a real
-// [http.Server] on the one side and, usually, a real [http.Transport] on the
-// other. No goroutine of it ever sits in a system call, so that in a
-// testing/synctest bubble time passes as soon as everybody waits. Make it in
-// the bubble and close it there.
+// A Pipe serves a fake over in-memory connections, with a real [http.Server]
+// on one side and, usually, a real [http.Transport] on the other. None of its
+// goroutines blocks in a system call, so time advances in a testing/synctest
+// bubble as soon as all goroutines wait. Make it in the bubble and close it
+// there.
 type Pipe struct {
 	// URL is the base URL to give to a client: http on localhost.
 	URL string
@@ -23,7 +23,7 @@ type Pipe struct {
 	endpoint *endpoint
 }
 
-// Pipe makes a new in-memory face of the fake. The caller closes it.
+// Pipe makes an in-memory face of the fake. The caller must close it.
 func (f *Fake) Pipe() *Pipe {
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	return &Pipe{URL: "http://localhost", listener: l, endpoint: serveOn(f, l)}
@@ -50,17 +50,17 @@ func dialError(err error) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Addr: pipeAddr{}, Err: err}
 }
 
-// Transport makes a transport that dials the pipe. It needs no closing of its
-// own: its goroutines end with the pipe.
+// Transport makes a transport that dials the pipe. It needn't be closed: its
+// goroutines end when the pipe is closed.
 func (p *Pipe) Transport() *http.Transport {
 	return &http.Transport{DialContext: p.DialContext}
 }
 
-// Close breaks off what is going on, refuses further connections, and
+// Close breaks off the requests in flight, refuses further connections, and
 // returns when all of the server's goroutines have ended.
 func (p *Pipe) Close() error { return p.endpoint.close() }
 
-// A pipeListener hands dialled connections to a server.
+// A pipeListener passes dialled connections to a server.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -125,7 +125,7 @@ func (c *pipeConn) explain(op string, err error) error {
 	return err
 }
 
-// connectionReset is what a client sees of a reset.
+// connectionReset is the error that a client gets for a reset.
 func connectionReset(op string) error {
 	return &net.OpError{Op: op, Net: "tcp", Addr: pipeAddr{}, Err: os.NewSyscallError(op, syscall.ECONNRESET)}
 }

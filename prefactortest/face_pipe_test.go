@@ -13,7 +13,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// The bubble's end fails the test where a goroutine is left that waits.
+// The end of the bubble fails the test if a goroutine is left waiting.
 func TestPipeInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestPipeInABubble(t *testing.T) {
 	})
 }
 
-func TestPipeCloseEndsWhatGoesOn(t *testing.T) {
+func TestPipeCloseEndsRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := prefactortest.New()
@@ -65,7 +65,7 @@ func TestPipeCloseEndsWhatGoesOn(t *testing.T) {
 		}
 		for range 2 {
 			if err := <-done; err == nil {
-				t.Error("a request was answered after Close")
+				t.Error("a request got a response after Close")
 			}
 		}
 		if took := time.Since(start); took != 0 {
@@ -103,7 +103,7 @@ func TestPipeCloseWaitsForHandlers(t *testing.T) {
 	})
 }
 
-// Connections that come while the pipe closes must not be left.
+// Connections dialled while the pipe closes must end.
 func TestPipeClosesWhileOthersDial(t *testing.T) {
 	t.Parallel()
 	for range 200 {
@@ -168,13 +168,13 @@ func TestPipeReusesConnections(t *testing.T) {
 	}
 	for _, x := range f.Journal() {
 		if x.Conn != 1 {
-			t.Errorf("%v came over connection %d", x, x.Conn)
+			t.Errorf("%v used connection %d", x, x.Conn)
 		}
 	}
 }
 
-// A pipe works under a client's own transport.
-func TestPipeUnderAnotherTransport(t *testing.T) {
+// A pipe works with any transport that uses its DialContext.
+func TestPipeWithAnotherTransport(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
 	p := f.Pipe()

@@ -8,11 +8,11 @@ import (
 	"net/http"
 )
 
-// RoundTripper gives a face without a connection: requests go straight to
-// the fake. It keeps the contract of [http.RoundTripper]: a request is left
-// as it was, its body closed, its context honoured. A reset is a
-// [*net.OpError] with [syscall.ECONNRESET], a closed connection is [io.EOF], a
-// cut body ends with [io.ErrUnexpectedEOF].
+// RoundTripper returns a face without connections: it calls the fake directly.
+// It keeps the contract of [http.RoundTripper]: it doesn't change the request,
+// closes its body, and honours its context. The error of a reset is a
+// [*net.OpError] with [syscall.ECONNRESET], that of a closed connection is
+// [io.EOF]; a cut body ends with [io.ErrUnexpectedEOF].
 func (f *Fake) RoundTripper() http.RoundTripper { return roundTripper{f} }
 
 type roundTripper struct{ fake *Fake }
@@ -27,28 +27,28 @@ func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := t.fake.serve(request{
+	d := t.fake.serve(request{
 		method: method(req),
 		url:    req.URL,
 		header: canonical(req.Header),
 		body:   body,
 	})
-	if err := o.wait(ctx); err != nil {
+	if err := d.wait(ctx); err != nil {
 		return nil, err
 	}
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	if o.reset {
+	if d.reset {
 		return nil, connectionReset("read")
 	}
-	if o.closed {
+	if d.closed {
 		return nil, io.EOF
 	}
-	return o.response(req), nil
+	return d.response(req), nil
 }
 
-// canonical spells the names as they are after a way over the wire.
+// canonical copies a header with its names as a server reads them.
 func canonical(h http.Header) http.Header {
 	c := make(http.Header, len(h))
 	for name, values := range h {
@@ -72,8 +72,8 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// readBody reads the request's body to its end and closes it, early if ctx
-// ends, so that a body that blocks is left.
+// readBody reads the request body and closes it. If ctx ends, it closes the
+// body early, which unblocks a Read.
 func readBody(ctx context.Context, req *http.Request) ([]byte, error) {
 	defer closeBody(req)
 	if err := context.Cause(ctx); err != nil {
@@ -91,28 +91,28 @@ func readBody(ctx context.Context, req *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// response is the outcome as a client sees it.
-func (o *outcome) response(req *http.Request) *http.Response {
+// response returns the delivery's response to req.
+func (d *delivery) response(req *http.Request) *http.Response {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	body := o.reader(ctx)
+	body := d.reader(ctx)
 	if req.Method == http.MethodHead {
 		body = http.NoBody
 	}
 	return &http.Response{
-		Status:        fmt.Sprintf("%d %s", o.status, http.StatusText(o.status)),
-		StatusCode:    o.status,
+		Status:        fmt.Sprintf("%d %s", d.status, http.StatusText(d.status)),
+		StatusCode:    d.status,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        o.fullHeader(),
+		Header:        d.fullHeader(),
 		Body:          &responseBody{ctx, cancel, body},
-		ContentLength: o.length(),
+		ContentLength: d.length(),
 		Request:       req,
 	}
 }
 
-// A responseBody ends with the request's context, as one from a connection
-// would.
+// A responseBody fails once the request's context has ended, as one read from
+// a connection does.
 type responseBody struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc

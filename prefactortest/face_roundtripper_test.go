@@ -15,7 +15,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// body counts how often it is closed.
+// body counts its calls of Close.
 type body struct {
 	io.Reader
 	closed int
@@ -36,7 +36,7 @@ func TestRoundTripperClosesTheRequestBody(t *testing.T) {
 		fault prefactortest.Fault
 		fails bool
 	}{
-		{"answered", nil, prefactortest.On("*").Reply(200), false},
+		{"response", nil, prefactortest.On("*").Reply(200), false},
 		{"refused", func(r *http.Request) *http.Request { r.Header.Del("Authorization"); return r }, prefactortest.On("*").Delay(0), false},
 		{"reset", nil, prefactortest.On("*").ResetBefore(), true},
 		{"context ended", func(r *http.Request) *http.Request { return r.WithContext(ended) }, prefactortest.On("*").Reply(200), true},
@@ -66,13 +66,13 @@ func TestRoundTripperClosesTheRequestBody(t *testing.T) {
 				resp.Body.Close()
 			}
 			if b.closed == 0 {
-				t.Error("the body was left open")
+				t.Error("the request body isn't closed")
 			}
 		})
 	}
 }
 
-func TestRoundTripperLeavesTheRequest(t *testing.T) {
+func TestRoundTripperDoesNotChangeTheRequest(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
 	c := direct(t, f)
@@ -81,7 +81,7 @@ func TestRoundTripperLeavesTheRequest(t *testing.T) {
 	c.send(req)
 	if req.URL.String() != before.URL.String() || req.Method != before.Method || req.ContentLength != before.ContentLength ||
 		!maps.EqualFunc(req.Header, before.Header, func(a, b []string) bool { return a[0] == b[0] }) {
-		t.Errorf("the request became %v, was %v", req, before)
+		t.Errorf("the request changed to %v, was %v", req, before)
 	}
 	req.Header["X-Later"] = []string{"1"}
 	if f.Journal()[0].Header.Get("X-Later") != "" {
@@ -93,7 +93,7 @@ func TestRoundTripperResponse(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
 	req := direct(t, f).request("GET", "/ping", "")
-	req.Method = "" // is GET
+	req.Method = "" // means GET
 	resp, err := f.RoundTripper().RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestHeadHasNoBody(t *testing.T) {
 	}
 }
 
-func TestRoundTripperAnswersNobodyWhoHasGone(t *testing.T) {
+func TestRoundTripperReturnsNoResponseAfterCancellation(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	f := prefactortest.New(prefactortest.WithObserver(func(prefactortest.Exchange) { cancel() }))
@@ -141,12 +141,12 @@ func TestRoundTripperHonoursTheContext(t *testing.T) {
 	tests := []struct {
 		name    string
 		fault   prefactortest.Fault
-		blocked bool // the request's body
+		blocked bool // the request body
 	}{
-		{"while the answer is delayed", prefactortest.On("*").Delay(time.Hour), false},
+		{"while the response is delayed", prefactortest.On("*").Delay(time.Hour), false},
 		{"while it hangs", prefactortest.On("*").Hang(), false},
-		{"while the body stalls", prefactortest.On("*").Stall(time.Hour), false},
-		{"while the request's body blocks", prefactortest.On("*").Reply(200), true},
+		{"while the response body stalls", prefactortest.On("*").Stall(time.Hour), false},
+		{"while the request body blocks", prefactortest.On("*").Reply(200), true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestRoundTripperHonoursTheContext(t *testing.T) {
 				c := direct(t, f)
 				req := c.request("POST", "/agent_instance/register", `{}`).WithContext(ctx)
 				if tt.blocked {
-					req.Body, _ = io.Pipe() // nobody ever writes
+					req.Body, _ = io.Pipe() // never written to
 				}
 				start := time.Now()
 				_, err := c.send(req)

@@ -21,8 +21,8 @@ type Server struct {
 	endpoint *endpoint
 }
 
-// NewServer makes a fake and serves it on a free port of the loopback
-// interface until the test ends. A fault that didn't fire fails the test.
+// NewServer makes a fake and serves it on a free loopback port until the test
+// ends. Faults that are then [Fake.Unfired] fail the test.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	server, err := New(append(opts, WithT(t))...).Listen("127.0.0.1:0")
@@ -33,8 +33,8 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	return server
 }
 
-// Listen serves the fake on a TCP address such as 127.0.0.1:8787, in which
-// port 0 picks a free one. The caller closes the server.
+// Listen serves the fake on a TCP address such as 127.0.0.1:8787; port 0
+// picks a free port. The caller must close the server.
 func (f *Fake) Listen(addr string) (*Server, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -43,12 +43,12 @@ func (f *Fake) Listen(addr string) (*Server, error) {
 	return &Server{Fake: f, URL: "http://" + l.Addr().String(), endpoint: serveOn(f, l)}, nil
 }
 
-// Close breaks off what is going on, stops listening, and returns when all
-// of the server's goroutines have ended.
+// Close breaks off the requests in flight, stops listening, and returns when
+// all of the server's goroutines have ended.
 func (s *Server) Close() error { return s.endpoint.close() }
 
-// Shutdown stops listening and lets the requests that are going on finish,
-// until ctx ends; then it closes the server.
+// Shutdown stops listening, waits for the requests in flight until ctx ends,
+// and then closes the server.
 func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(s.endpoint.server.Shutdown(ctx), s.endpoint.close())
 }
@@ -65,13 +65,13 @@ func serveOn(f *Fake, l net.Listener) *endpoint {
 		Handler:     f,
 		ConnContext: f.numbered,
 		ConnState:   e.track,
-		ErrorLog:    log.New(io.Discard, "", 0), // what goes wrong here is meant to
+		ErrorLog:    log.New(io.Discard, "", 0), // errors here are injected
 	}
 	e.done.Go(func() { e.server.Serve(l) })
 	return e
 }
 
-// track counts the connections that are open.
+// track adds open connections to done.
 func (e *endpoint) track(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:

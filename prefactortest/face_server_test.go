@@ -40,7 +40,7 @@ func TestServerEndsWithItsTest(t *testing.T) {
 		r.cleanups[i]()
 	}
 	if _, err := c.send(c.request("GET", "/ping", "")); err == nil {
-		t.Error("the server still answers")
+		t.Error("the server still responds")
 	}
 	want := `prefactortest: the fault "ping: 2 times, reply 500" struck 1 of 2 requests; the requests were` +
 		"\n\tping 500, fault: ping: 2 times, reply 500"
@@ -58,7 +58,7 @@ func TestListen(t *testing.T) {
 	}
 	over(t, s).get("/ping").must(t)
 	if _, err := f.Listen(strings.TrimPrefix(s.URL, "http://")); err == nil {
-		t.Error("two servers listen on one address")
+		t.Error("a second server listens on the same address")
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
@@ -88,7 +88,7 @@ func TestCloseEndsAHang(t *testing.T) {
 	}
 	s.Close()
 	if err := <-done; err == nil {
-		t.Error("a request that hung was answered")
+		t.Error("a hanging request got a response")
 	}
 }
 
@@ -117,7 +117,7 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 	}
 }
 
-// The fake is a handler for a test's own server.
+// The fake is a handler for other servers.
 func TestHandlerOverTLS(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
@@ -131,7 +131,7 @@ func TestHandlerOverTLS(t *testing.T) {
 	c.post("/agent_instance/register", registration).must(t)
 }
 
-// It is one also where connections can't be hijacked.
+// HTTP/2 connections can't be hijacked.
 func TestHandlerOverHTTP2(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
@@ -145,7 +145,7 @@ func TestHandlerOverHTTP2(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := c.send(c.request("GET", "/ping", "")); err == nil {
-		t.Error("a reset was an answer")
+		t.Error("a reset request got a response")
 	}
 	resp, err := s.Client().Get(s.URL + "/api/v1/ping")
 	if err != nil {

@@ -11,7 +11,7 @@ type script struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	armed  []*armedFault
-	spent  []*armedFault // those that may not strike again
+	spent  []*armedFault // can't strike again
 }
 
 type armedFault struct {
@@ -19,7 +19,7 @@ type armedFault struct {
 	seen, fired int
 }
 
-// expected is how many requests the fault must strike at least.
+// expected returns the least number of requests that the fault must strike.
 func (a *armedFault) expected() int {
 	if a.optional {
 		return 0
@@ -31,10 +31,10 @@ func newScript(seed uint64) script {
 	return script{random: rand.New(rand.NewPCG(seed, 2))}
 }
 
-// Inject arms faults. A request is struck by the first of them that matches
-// it and may strike, in the order in which they were injected; so
-// faults for the same requests, one after the other, make a script. It
-// panics on a fault that does nothing, and on one with a Body but no Reply.
+// Inject arms faults. At most one strikes each request: the first, in the
+// order of injection, that matches and can still strike. Several faults for
+// the same requests thus strike one after the other. Inject panics on a fault
+// that does nothing, and on one with a Body but no Reply.
 func (f *Fake) Inject(faults ...Fault) {
 	f.script.mu.Lock()
 	defer f.script.mu.Unlock()
@@ -49,8 +49,8 @@ func (f *Fake) Inject(faults ...Fault) {
 	}
 }
 
-// Heal disarms all faults: an outage ends. Those that should have struck
-// before and didn't are still [Fake.Unfired].
+// Heal disarms all faults, to end an outage. A fault that struck too few
+// requests before it stays [Fake.Unfired].
 func (f *Fake) Heal() {
 	f.script.mu.Lock()
 	defer f.script.mu.Unlock()
@@ -58,9 +58,8 @@ func (f *Fake) Heal() {
 	f.script.armed = nil
 }
 
-// Unfired gives the faults that struck fewer requests than they should
-// have: fewer than Times says, or none under Always. Optional ones don't
-// count.
+// Unfired returns the faults that struck fewer requests than they should:
+// fewer than their Times, or none under Always. Optional faults aren't in it.
 func (f *Fake) Unfired() []Fault {
 	var unfired []Fault
 	for _, a := range f.script.unfired() {
@@ -81,7 +80,7 @@ func (s *script) unfired() []armedFault {
 	return unfired
 }
 
-// next gives the fault that strikes the exchange, or nil.
+// next returns the fault that strikes the exchange, or nil.
 func (s *script) next(x Exchange) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Storm gives faults of every kind that a network and an overloaded server
-// have (resets on both sides of the commit, cut bodies, 429, 502, 503 with
-// and without a commit) that together strike requests with the given
-// probability. They are optional; their waits are milliseconds.
+// Storm returns faults of every kind that a network or an overloaded server
+// causes: resets before and after the commit, cut bodies, 429, 502, and 503
+// with and without a commit. Each request is struck with probability rate,
+// from 0 to 1. The faults are optional; the 429 asks for a wait of 2 ms.
 func Storm(rate float64) []Fault {
 	const wait = 2 * time.Millisecond
 	kinds := []Fault{
@@ -22,7 +22,7 @@ func Storm(rate float64) []Fault {
 	}
 	each := rate / float64(len(kinds))
 	for i := range kinds {
-		// Only what the faults before it leave can be struck.
+		// A fault is drawn only for requests that those before it left.
 		kinds[i] = kinds[i].Chance(each / (1 - each*float64(i)))
 	}
 	return kinds

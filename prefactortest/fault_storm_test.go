@@ -9,8 +9,8 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// Clients that repeat a call until it succeeds find it done once, whatever
-// strikes them.
+// A call that is repeated until it succeeds is applied once, whatever strikes
+// it.
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	const workers, spans = 16, 25
@@ -38,7 +38,7 @@ func TestStorm(t *testing.T) {
 		f.Heal()
 		want := prefactortest.SpanCounts{Total: workers * spans, Complete: workers * spans, Finished: workers * spans}
 		if i, _ := f.Instance(instance); i.SpanCounts != want {
-			t.Errorf("the instance counts %+v, want %+v", i.SpanCounts, want)
+			t.Errorf("SpanCounts is %+v, want %+v", i.SpanCounts, want)
 		}
 		committed := map[string]int{}
 		for _, x := range f.Journal() {

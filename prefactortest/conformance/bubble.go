@@ -14,7 +14,7 @@ import (
 )
 
 // inBubble runs f in a bubble of virtual time. It reports whether goroutines
-// were left in it that nothing can end, which [synctest.Test] would panic for.
+// were left that can never end, for which [synctest.Test] panics.
 func inBubble(t *testing.T, f func(t *testing.T)) (stuck bool) {
 	t.Helper()
 	defer func() {
@@ -36,9 +36,8 @@ const watchLabel = "prefactor-conformance"
 
 var watches atomic.Int64
 
-// watchGoroutines runs f, which can ask strays for the goroutines that it has
-// started, itself or through others, and that still run: for each the function
-// that it is in.
+// watchGoroutines runs f. strays returns, for each running goroutine that f
+// has started directly or indirectly, the function that it is in.
 func watchGoroutines(f func(strays func() []string)) {
 	id := strconv.FormatInt(watches.Add(1), 10)
 	pprof.Do(context.Background(), pprof.Labels(watchLabel, id), func(context.Context) {
@@ -46,7 +45,8 @@ func watchGoroutines(f func(strays func() []string)) {
 	})
 }
 
-// labelled gives the innermost function of each other goroutine with the label.
+// labelled returns the innermost function of each other goroutine with the
+// label id.
 func labelled(id string) []string {
 	self := caller()
 	var profile bytes.Buffer
@@ -54,15 +54,15 @@ func labelled(id string) []string {
 		panic("conformance: can't list the goroutines: " + err.Error())
 	}
 	var found []string
-	// Goroutines with the same stack are one block, which begins with their
-	// number; blocks are separated by empty lines.
+	// Goroutines with the same stack share a block, which begins with their
+	// number. Empty lines separate the blocks.
 	for block := range strings.SplitSeq(profile.String(), "\n\n") {
 		if !strings.Contains(block, strconv.Quote(watchLabel)+":"+strconv.Quote(id)) || strings.Contains(block, "\t"+self+"+0x") {
 			continue
 		}
 		name := innermost(block)
 		if strings.HasPrefix(name, "runtime.goexit") {
-			continue // has ended, as far as anyone can tell
+			continue // is ending
 		}
 		head, _, _ := strings.Cut(block, " @")
 		number, _ := strconv.Atoi(head[strings.LastIndexByte(head, '\n')+1:])
@@ -73,7 +73,7 @@ func labelled(id string) []string {
 	return found
 }
 
-// caller gives the name of the function that calls it, as profiles have it.
+// caller returns the name of its calling function, as in profiles.
 func caller() string {
 	var pc [1]uintptr
 	runtime.Callers(2, pc[:])
@@ -81,8 +81,8 @@ func caller() string {
 	return frame.Function
 }
 
-// innermost gives the first function of a stack that isn't of the runtime or
-// of synchronization, if there is one.
+// innermost returns the first function of a stack outside the packages runtime,
+// sync and time, or else its last.
 func innermost(block string) (name string) {
 	lines := bufio.NewScanner(strings.NewReader(block))
 	for lines.Scan() {

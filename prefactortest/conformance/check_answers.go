@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// checkAnswers sends requests whose answers differ in kind.
+// checkAnswers sends requests with responses of every kind.
 func (w *workbench) checkAnswers() {
 	large := `{"status":"success","details":{"id":"probe-1","filler":"` + strings.Repeat("x", 300<<10) + `"}}`
 	text := strings.Repeat("line after line\n", 10<<10)
@@ -35,20 +35,21 @@ func (w *workbench) checkAnswers() {
 		}
 		switch {
 		case l.resp.StatusCode != tt.status:
-			w.broken(ruleUnchanged, "of %s the status is %d, was %d", tt.name, l.resp.StatusCode, tt.status)
+			w.broken(ruleUnchanged, "on %s the status is %d, the base responded %d", tt.name, l.resp.StatusCode, tt.status)
 		case l.resp.Header.Get("Content-Type") != tt.contentType || l.resp.Header.Get("X-Probe") != "kept":
-			w.broken(ruleUnchanged, "of %s the header is another", tt.name)
+			w.broken(ruleUnchanged, "on %s the header is changed", tt.name)
 		case l.bodyErr != nil:
-			w.broken(ruleUnchanged, "of %s the body can't be read or closed: %v", tt.name, l.bodyErr)
+			w.broken(ruleUnchanged, "on %s the body can't be read or closed: %v", tt.name, l.bodyErr)
 		case string(l.body) != tt.body:
-			w.broken(ruleUnchanged, "of %s the body has %d bytes, and came with other %d", tt.name, len(l.body), len(tt.body))
+			w.broken(ruleUnchanged, "on %s the body has %d bytes that aren't the %d of the base", tt.name, len(l.body), len(tt.body))
 		}
 	}
 	w.checkNoContent()
 	w.checkBroken()
 }
 
-// checkNoContent sends a request that has no body and whose answer has none.
+// checkNoContent sends a request without a body that gets a response without
+// one.
 func (w *workbench) checkNoContent() {
 	tr := w.on(&probe{script: func(_ int, req *http.Request) (*http.Response, error) {
 		resp := probeReply(req, 204, "", http.NoBody, 0)
@@ -60,13 +61,13 @@ func (w *workbench) checkNoContent() {
 	}
 	l := tr.send(&shipment{Request: req})
 	tr.end()
-	tr.checkLanding("an answer without a body", l)
+	tr.checkLanding("a response without a body", l)
 	if l.bodyErr != nil || len(l.body) > 0 {
-		w.broken(ruleUnchanged, "an answer without a body has %d bytes and the error %v", len(l.body), l.bodyErr)
+		w.broken(ruleUnchanged, "a response without a body has %d bytes and the error %v", len(l.body), l.bodyErr)
 	}
 }
 
-// checkBroken has every body break off.
+// checkBroken makes every response body break off.
 func (w *workbench) checkBroken() {
 	for _, contentType := range []string{"application/json", "text/plain"} {
 		tr := w.on(&probe{script: func(_ int, req *http.Request) (*http.Response, error) {
@@ -76,7 +77,7 @@ func (w *workbench) checkBroken() {
 		tr.end()
 		tr.checkClosed("a body that breaks off", nil)
 		if l.resp != nil && l.failure() == nil {
-			w.broken(ruleBroken, "of %s, %d of %d bytes came, and no error", contentType, len(l.body), len(successDocument))
+			w.broken(ruleBroken, "on a body of %s, %d of %d bytes were read without an error", contentType, len(l.body), len(successDocument))
 		}
 	}
 }

@@ -9,7 +9,7 @@ func (w *workbench) checkIdle() {
 	tr := w.on(p)
 	closer, ok := tr.rt.(interface{ CloseIdleConnections() })
 	if !ok {
-		w.broken(ruleIdle, "%T has no such method", tr.rt)
+		w.broken(ruleIdle, "%T doesn't have the method", tr.rt)
 		return
 	}
 	if closer.CloseIdleConnections(); p.idle != 1 {

@@ -8,8 +8,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// checkClosed looks for bodies that are open. Without a shipment it looks at
-// the responses alone.
+// checkClosed looks for open bodies, those of s (unless nil) and of all
+// responses.
 func (tr *trial) checkClosed(on string, s *shipment) {
 	if s != nil && s.open() > 0 {
 		tr.broken(ruleRequestBody, "on %s %d of %d are open", on, s.open(), len(s.bodies))
@@ -19,7 +19,7 @@ func (tr *trial) checkClosed(on string, s *shipment) {
 	}
 }
 
-// checkOnce sends a request whose body can't be had again.
+// checkOnce sends a request without GetBody.
 func (w *workbench) checkOnce() {
 	for name, script := range map[string]answerer{"503": always(503), "an error": breakOff} {
 		tr := w.on(&probe{script: script})
@@ -37,7 +37,7 @@ func (w *workbench) checkOnce() {
 	}
 }
 
-// checkRefusals sends requests that a layer may refuse by itself.
+// checkRefusals sends requests that a layer may refuse.
 func (w *workbench) checkRefusals() {
 	for name, edit := range map[string]func(*shipment){
 		"two keys that differ": func(s *shipment) {
@@ -60,7 +60,7 @@ func (w *workbench) checkRefusals() {
 	}
 }
 
-// rebody gives a request another body.
+// rebody replaces the request's body.
 func (s *shipment) rebody(body string) {
 	s.bodies = nil
 	s.text = body

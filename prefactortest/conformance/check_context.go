@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// checkContext ends the context of a request at each point of its way.
+// checkContext ends the context of a request in each phase.
 func (w *workbench) checkContext() {
 	const patience = 500 * time.Millisecond
 	hang := func(_ int, req *http.Request) (*http.Response, error) {
@@ -27,7 +27,7 @@ func (w *workbench) checkContext() {
 		script   answerer
 		patience time.Duration
 	}{
-		{"before it was sent", succeed, 0},
+		{"before it is sent", succeed, 0},
 		{"in flight", hang, patience},
 		{"in a wait between attempts", always(503), patience},
 		{"within the body", stall, patience},
@@ -64,7 +64,7 @@ func (w *workbench) checkEnd(name string, answers answerer, send func(*trial, co
 	case l.hung:
 		w.broken(ruleContext, "%s never ends", name)
 	case l.took > patience:
-		w.broken(ruleContext, "%s ends %s later", name, l.took-patience)
+		w.broken(ruleContext, "%s ends %s too late", name, l.took-patience)
 	case inFlight && !errors.Is(l.failure(), want):
 		w.broken(ruleContext, "%s ends in an error that doesn't match %q: %v", name, want, l.failure())
 	}

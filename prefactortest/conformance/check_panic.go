@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// checkPanic has the inner round tripper panic, often enough that whatever the
-// layer doesn't free is used up.
+// checkPanic makes the inner round tripper panic, often enough to use up what
+// the layer doesn't free.
 func (w *workbench) checkPanic() {
 	const panics = 300
 	crash := false
@@ -28,7 +28,7 @@ func (w *workbench) checkPanic() {
 	}
 	crash = false
 	if l := tr.send(ship(context.Background())); works && l.failure() != nil {
-		w.broken(rulePanic, "after %d panics it answers no more: %v", panics, l.failure())
+		w.broken(rulePanic, "after %d panics requests fail: %v", panics, l.failure())
 	}
 	tr.end()
 }

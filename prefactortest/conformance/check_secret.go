@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// checkSecret sends requests that carry secrets and fail in all ways.
+// checkSecret sends requests that carry secrets, and makes them fail.
 func (w *workbench) checkSecret() {
 	const secret = "canary-in-the-coal-mine"
 	ended, cancel := context.WithCancel(context.Background())

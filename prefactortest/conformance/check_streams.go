@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// checkStream has a body come in two parts, an hour apart.
+// checkStream sends a body in two parts, two hours apart.
 func (w *workbench) checkStream() {
 	const beginning, rest = "data: one\n\n", "data: two\n\n"
 	behind := newGate(rest)
@@ -35,11 +35,11 @@ func (w *workbench) checkStream() {
 		return
 	}
 	if l.hung || l.took > 0 {
-		w.broken(ruleStream, "its beginning came only after %s, with the rest", l.took)
+		w.broken(ruleStream, "its beginning arrived after %s, with the rest", l.took)
 	}
 	l.body, l.bodyErr = io.ReadAll(l.resp.Body)
 	if l.bodyErr != nil || string(l.body) != rest {
-		w.broken(ruleStream, "what came of it two hours later is %q and the error %v", l.body, l.bodyErr)
+		w.broken(ruleStream, "its rest, two hours later, is %q and the error %v", l.body, l.bodyErr)
 	}
 	l.resp.Body.Close()
 	tr.end()
@@ -65,9 +65,9 @@ func (w *workbench) checkSwitching() {
 		return
 	}
 	if writer, ok := l.resp.Body.(io.Writer); !ok {
-		w.broken(ruleSwitching, "it is a %T, which is no io.Writer", l.resp.Body)
+		w.broken(ruleSwitching, "it is a %T, which isn't an io.Writer", l.resp.Body)
 	} else if n, err := writer.Write([]byte("hello")); n != 5 || err != nil || line.written.String() != "hello" {
-		w.broken(ruleSwitching, "of %q the base got %q, and the writer %d and the error %v", "hello", line.written.String(), n, err)
+		w.broken(ruleSwitching, "%q reached the base as %q, and Write returned %d and the error %v", "hello", line.written.String(), n, err)
 	}
 	l.resp.Body.Close()
 	tr.end()
@@ -100,7 +100,7 @@ func (g *gate) Close() error {
 	return nil
 }
 
-// A duplex is the body of a 101 Switching Protocols.
+// A duplex is the body of a 101 response.
 type duplex struct {
 	io.Reader
 	written bytes.Buffer

@@ -1,17 +1,16 @@
-// Package conformance has the suites that prove a transport layer or a whole
-// stack right: [TestLayer] and [TestStack]. They run it against the fake of
+// Package conformance has suites that test a transport layer, [TestLayer], or a
+// whole stack, [TestStack]. The suite of a stack runs it against the fake of
 // package prefactortest.
 //
-// A layer that you write is tested by one line. A failure says which rule of
-// [net/http.RoundTripper] or of this module's layers is broken, and by what:
+// One line tests a layer that you write. A failure names the broken rule of
+// [net/http.RoundTripper] or of this module's layers, and what was seen:
 //
 //	func TestAudit(t *testing.T) {
 //		conformance.TestLayer(t, audit.Layer(io.Discard))
 //	}
 //
-// So is a stack, whatever it is made of: the default stack after your edits,
-// other layers in another order, or a transport of your own. It is built anew
-// for each test, by a [Build]:
+// TestStack tests any stack: the default stack with your edits, other layers in
+// another order, or a transport of your own. A [Build] builds it for each test:
 //
 //	func TestOurStack(t *testing.T) {
 //		conformance.TestStack(t, func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
@@ -19,18 +18,18 @@
 //		})
 //	}
 //
-// A failure is a sentence that says what doesn't hold, and the lines of the
-// journal that show it:
+// A failure names the broken invariant, what was seen, and the exchanges that
+// show it:
 //
-//	broken: answers are bounded in size: 41943040 bytes of an answer were read
+//	broken: responses are bounded in size: 41943040 bytes of a response were read
 //		exchange 3: agent_spans.create 200, fault: agent_spans.create: body of 209715200 bytes, key 0b6c…
 //
-// [TestFaults], the table of everything that can go wrong with one call, and
-// [TestStorm], thousands of calls in bad weather, are parts of TestStack that
-// can be run by themselves: the table for each of many variants, the storm at
-// another size. A stack that hedges says so with [Hedged].
+// TestStack includes [TestFaults], a table of what can go wrong with one call,
+// and [TestStorm], many calls under random faults. They can also be run alone:
+// the table for each of many variants, the storm at another size. Pass [Hedged]
+// for a stack that hedges.
 //
-// Run them under the race detector. Most of what they do takes virtual time:
-// make limiters, breakers and layers with background work for the test, and give
-// them room.
+// Run the suites under the race detector. Most of them run in virtual time:
+// make limiters, breakers and layers with background work for the test, with
+// limits that its requests don't reach.
 package conformance

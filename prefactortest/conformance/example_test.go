@@ -11,7 +11,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// audit is a layer as a company has it: it writes down what is sent.
+// audit is a company's layer that logs what is sent.
 func audit(to io.Writer) transport.Layer {
 	return transport.NewLayerFunc("audit", transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		fmt.Fprintln(to, req.Method, req.URL.Path, transport.CallFrom(req.Context()).Key())
@@ -19,7 +19,7 @@ func audit(to io.Writer) transport.Layer {
 	})
 }
 
-// audited is the default stack with the audit in it.
+// audited builds the default stack with the audit layer.
 func audited(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 	return middleware.Default(cfg).PerAttempt(audit(io.Discard)).RoundTripper(base)
 }

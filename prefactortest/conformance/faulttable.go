@@ -16,16 +16,19 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// TestFaults runs the fault table on a stack: each way in which a call can go
-// wrong, and what must come of it. Each row creates one span through a
-// [transport.Client] on the stack, against a [prefactortest.Fake] of its own.
+// TestFaults runs the fault table on a stack: each way in which a call can fail,
+// and how it must end. Each row creates one span through a [transport.Client] on
+// the stack, against its own [prefactortest.Fake].
 //
-// Most rows run in virtual time, over the fake's [prefactortest.Pipe]; resets, refusals and
-// redirects also over TCP, with waits of milliseconds. In every row, whatever
-// its fault, a call that succeeded is there exactly once, one that failed at
-// most once, and not at all if [errs.MaybeApplied] says so; all its requests
-// carry the same key; every body is closed; no goroutine is left; and the token
-// shows in no error.
+// Most rows run in virtual time, over a [prefactortest.Pipe]. Resets, refused
+// connections and redirects run over TCP, with waits of milliseconds. In every
+// row:
+//
+//   - A call that succeeded was applied exactly once. One that failed was applied
+//     at most once, and not at all if [errs.MaybeApplied] is false.
+//   - All requests of the call carry the same key.
+//   - Every body is closed, and no goroutine is left.
+//   - No error shows the token.
 func TestFaults(t *testing.T, build Build, options ...SuiteOption) {
 	s := newSuite(build, options)
 	for _, row := range faultTable() {
@@ -48,18 +51,18 @@ type faultRow struct {
 	deadline time.Duration // of the caller's context; 0 for none
 	cancel   time.Duration // when the caller cancels; 0 for never
 
-	requests    int           // that the server must see
-	connections int           // that they take; 0 for any
-	waits       time.Duration // that lie between them: this long, up to a quarter more or less
-	exactly     bool          // or not a nanosecond more or less
-	atLeast     bool          // or not less
+	requests    int           // that the server must get
+	connections int           // that they must use; 0 for any number
+	waits       time.Duration // how long the call must take, give or take a quarter
+	exactly     bool          // it must take exactly waits
+	atLeast     bool          // it mustn't take less than waits
 
-	is     []error // what the error must match; none for a success
+	is     []error // what the error must match; empty for a success
 	not    []error // what it must not match
-	status int     // of the error from the server
+	status int     // of the APIError; 0 for any error or none
 	check  func(*errs.Error) (broken invariant, problem string)
 
-	holds invariant // what a wrong outcome breaks; "" for holdsRepeats
+	holds invariant // the invariant of is, not, status and requests; "" for holdsRepeats
 }
 
 const spanCreate = "agent_spans.create"
@@ -156,12 +159,12 @@ func faultTable() []faultRow {
 			requests: 2, connections: 2, waits: backoff1},
 		{name: "reset always", faults: always(create.ResetAfter()),
 			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork}, check: maybeApplied},
-		{name: "an answer of 200 MB", faults: faults{create.Oversized(200 << 20)}, holds: holdsBound,
+		{name: "a response of 200 MB", faults: faults{create.Oversized(200 << 20)}, holds: holdsBound,
 			requests: 1, exactly: true, is: []error{errs.ErrContract, errs.ErrTooLarge}, not: []error{errs.ErrExhausted}, check: maybeApplied},
 	}
 }
 
-// errStop is the cause with which the table cancels.
+// errStop is the cause of the table's cancellations.
 var errStop = errors.New("stop")
 
 func longWaits(cfg *middleware.Config) { cfg.MaxRetryDelay = 2 * time.Hour }
@@ -215,15 +218,15 @@ func (s *suite) runRow(t *testing.T, row faultRow) {
 	began := time.Now()
 	err := r.create(ctx)
 	elapsed := time.Since(began)
-	synctest.Wait() // for what a hedge leaves behind
+	synctest.Wait() // for a hedge's losers
 	journal := of(spanCreate, fake.Journal())
-	s.checkOutcome(t, row, journal, err)
+	s.checkResult(t, row, journal, err)
 	s.checkTraffic(t, row, journal, fake.Connections(), elapsed)
 	r.checkInvariants(t, err)
 }
 
-// checkOutcome holds a row's error against what it must be.
-func (s *suite) checkOutcome(t *testing.T, row faultRow, journal []prefactortest.Exchange, err error) {
+// checkResult compares the call's error with the row's.
+func (s *suite) checkResult(t *testing.T, row faultRow, journal []prefactortest.Exchange, err error) {
 	t.Helper()
 	wrong := func(format string, args ...any) {
 		t.Helper()
@@ -252,7 +255,7 @@ func (s *suite) checkOutcome(t *testing.T, row faultRow, journal []prefactortest
 	}
 	if row.status != 0 {
 		if api, ok := errors.AsType[*errs.APIError](err); !ok || api.Status != row.status {
-			wrong("the error holds no answer of status %d", row.status)
+			wrong("the error isn't an APIError of status %d", row.status)
 		}
 	}
 	if row.check != nil {
@@ -262,18 +265,18 @@ func (s *suite) checkOutcome(t *testing.T, row faultRow, journal []prefactortest
 	}
 }
 
-// checkTraffic holds what the server saw against what a row allows.
+// checkTraffic compares the requests, connections and time with the row's.
 func (s *suite) checkTraffic(t *testing.T, row faultRow, journal []prefactortest.Exchange, connections int, elapsed time.Duration) {
 	t.Helper()
 	if s.hedged {
 		return
 	}
 	if n := len(journal); n != row.requests {
-		broken(t, cmp.Or(row.holds, holdsRepeats), journal, "the server saw %d requests, want %d", n, row.requests)
+		broken(t, cmp.Or(row.holds, holdsRepeats), journal, "the server got %d requests, want %d", n, row.requests)
 		return
 	}
 	if row.connections != 0 && connections != row.connections {
-		broken(t, holdsBodies, journal, "the requests took %d connections, want %d", connections, row.connections)
+		broken(t, holdsBodies, journal, "the requests used %d connections, want %d", connections, row.connections)
 	}
 	least, most := row.waits*3/4, row.waits*5/4
 	if row.atLeast || row.exactly {
@@ -287,8 +290,8 @@ func (s *suite) checkTraffic(t *testing.T, row faultRow, journal []prefactortest
 	}
 }
 
-// cancelMany cancels a thousand calls in flight; the bubble finds goroutines
-// that are left.
+// cancelMany cancels a thousand calls in flight. The bubble finds leaked
+// goroutines.
 func (s *suite) cancelMany(t *testing.T) {
 	fake := prefactortest.New(prefactortest.WithT(t))
 	pipe := fake.Pipe()
@@ -313,6 +316,6 @@ func (s *suite) cancelMany(t *testing.T) {
 		broken(t, holdsWaits, nil, "%d of 1000 canceled calls didn't end in context.Canceled", n)
 	}
 	if open := r.base.open.Load(); open != 0 {
-		broken(t, holdsBodies, nil, "%d answers of 1000 canceled calls are open", open)
+		broken(t, holdsBodies, nil, "%d response bodies of 1000 canceled calls are open", open)
 	}
 }

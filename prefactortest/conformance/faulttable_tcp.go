@@ -12,7 +12,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// runTCP runs the rows that need real sockets, with waits of milliseconds.
+// runTCP runs the rows that need sockets, with waits of milliseconds.
 func (s *suite) runTCP(t *testing.T) {
 	for name, fault := range map[string]prefactortest.Fault{
 		"before": prefactortest.On(spanCreate).ResetBefore(),
@@ -36,7 +36,7 @@ func (s *suite) tcpRig(t *testing.T) (*prefactortest.Server, *rig) {
 	return server, s.rig(t, server.Fake, server.URL, base, milliseconds)
 }
 
-// resetFresh has the connection of the first call reset.
+// resetFresh resets the connection of the first call.
 func (s *suite) resetFresh(t *testing.T, fault prefactortest.Fault) {
 	server, r := s.tcpRig(t)
 	server.Inject(fault)
@@ -47,15 +47,14 @@ func (s *suite) resetFresh(t *testing.T, fault prefactortest.Fault) {
 	r.checkInvariants(t, err)
 }
 
-// resetReused has a connection reset that has served a call.
+// resetReused resets a connection that has served a call before.
 func (s *suite) resetReused(t *testing.T, fault prefactortest.Fault) {
 	server, r := s.tcpRig(t)
 	if err := r.create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	server.Inject(fault)
-	// net/http itself may send the request again, unseen by any layer:
-	// only the server can tell.
+	// net/http may resend the request by itself. Only the server sees that.
 	err := r.create(t.Context())
 	journal := of(spanCreate, server.Journal())
 	if err != nil {
@@ -63,14 +62,14 @@ func (s *suite) resetReused(t *testing.T, fault prefactortest.Fault) {
 	}
 	last := journal[len(journal)-1]
 	if !s.hedged && (last.Attempt != 2 || last.Status/100 != 2) {
-		broken(t, holdsKey, journal, "the last request is no success under the first one's key")
+		broken(t, holdsKey, journal, "the last request isn't a success with the first one's key")
 	}
 	if n := len(server.Spans()); n != 2 {
-		broken(t, holdsOnce, journal, "two calls left %d spans", n)
+		broken(t, holdsOnce, journal, "two calls created %d spans", n)
 	}
 }
 
-// refuseConnection makes a call to an address where nobody listens.
+// refuseConnection makes a call to an address without a listener.
 func (s *suite) refuseConnection(t *testing.T) {
 	server, r := s.tcpRig(t)
 	if err := server.Close(); err != nil {
@@ -78,15 +77,15 @@ func (s *suite) refuseConnection(t *testing.T) {
 	}
 	err := r.create(t.Context())
 	if !errors.Is(err, errs.ErrExhausted) || !errors.Is(err, errs.ErrNetwork) {
-		broken(t, holdsRepeats, nil, "nobody listened, and the error is no network error after all attempts: %v", err)
+		broken(t, holdsRepeats, nil, "the connection was refused, and the error doesn't match ErrExhausted and ErrNetwork: %v", err)
 	}
 	if errs.MaybeApplied(err) {
-		broken(t, holdsOnce, nil, "MaybeApplied is true, but nobody listened: %v", err)
+		broken(t, holdsOnce, nil, "MaybeApplied is true, but the connection was refused: %v", err)
 	}
 	r.checkInvariants(t, err)
 }
 
-// redirect has a call redirected to another server at host.
+// redirect redirects a call to another server at host.
 func (s *suite) redirect(t *testing.T, host string) {
 	var visits atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
@@ -102,7 +101,7 @@ func (s *suite) redirect(t *testing.T, host string) {
 		broken(t, holdsToken, of(spanCreate, server.Journal()), "the error shows the redirect's query or userinfo: %v", err)
 	}
 	if n := visits.Load(); n != 0 {
-		broken(t, holdsRedirect, of(spanCreate, server.Journal()), "one was followed %d times", n)
+		broken(t, holdsRedirect, of(spanCreate, server.Journal()), "a redirect was followed %d times", n)
 	}
 	r.checkInvariants(t, err)
 }

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// A probe stands inside a layer under test, as its base: it answers as its
-// script says and remembers what it was sent.
+// A probe is the base of a layer under test. It responds as its script says and
+// records the requests.
 type probe struct {
 	script answerer
-	late   bool // request bodies are read only after the answer
+	late   bool // request bodies are read only after the response
 
 	mu        sync.Mutex
 	sightings []*sighting
@@ -21,10 +21,10 @@ type probe struct {
 	readers   sync.WaitGroup
 }
 
-// An answerer answers the n-th request, from 1, that reaches a probe.
+// An answerer responds to the n-th request, from 1, that reaches a probe.
 type answerer = func(n int, req *http.Request) (*http.Response, error)
 
-// A sighting is one request as it came to the probe.
+// A sighting is one request as it reached the probe.
 type sighting struct {
 	req     *http.Request
 	url     string
@@ -32,9 +32,9 @@ type sighting struct {
 	length  int64
 	body    []byte
 	bodyErr error
-	replay  []byte // what GetBody gives; nil without it
+	replay  []byte // from GetBody; nil without it
 
-	resp *http.Response // what the probe made of it
+	resp *http.Response // the probe's response
 	err  error
 }
 
@@ -71,7 +71,8 @@ func (p *probe) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// readBody reads the request's body as a transport does, and what GetBody has.
+// readBody reads and closes the request body, as a transport does, and a body
+// from GetBody.
 func (s *sighting) readBody() {
 	if s.req.GetBody != nil {
 		if again, err := s.req.GetBody(); err == nil {
@@ -91,14 +92,14 @@ func (p *probe) CloseIdleConnections() {
 	p.idle++
 }
 
-// seen gives what came so far.
+// seen returns the requests so far.
 func (p *probe) seen() []*sighting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.sightings)
 }
 
-// open counts the responses whose bodies were not closed.
+// open counts the response bodies that aren't closed.
 func (p *probe) open() (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,7 +111,7 @@ func (p *probe) open() (n int) {
 	return n
 }
 
-// A trackedBody knows whether it was closed, and isn't read after that.
+// A trackedBody knows whether it is closed. Reading it then fails.
 type trackedBody struct {
 	io.ReadCloser
 	mu     sync.Mutex
@@ -137,7 +138,7 @@ func (b *trackedBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// A writableBody is that of a 101 Switching Protocols.
+// A writableBody is the body of a 101 response.
 type writableBody struct{ *trackedBody }
 
 func (b writableBody) Write(p []byte) (int, error) { return b.ReadCloser.(io.Writer).Write(p) }

@@ -13,7 +13,7 @@ import (
 
 const successDocument = `{"status":"success","details":{"id":"probe-1"}}`
 
-// probeReply is an answer of the probe.
+// probeReply makes a response of the probe.
 func probeReply(req *http.Request, status int, contentType string, body io.Reader, length int64) *http.Response {
 	closer, ok := body.(io.ReadCloser)
 	if !ok {
@@ -29,7 +29,7 @@ func probeReply(req *http.Request, status int, contentType string, body io.Reade
 	}
 }
 
-// document answers with a document of the API under the status.
+// document responds with a document of the API for the status.
 func document(req *http.Request, status int) *http.Response {
 	body := successDocument
 	if status >= http.StatusBadRequest {
@@ -38,7 +38,7 @@ func document(req *http.Request, status int) *http.Response {
 	return probeReply(req, status, "application/json", strings.NewReader(body), int64(len(body)))
 }
 
-// errorDocument is the error of the API that stands for a bare status.
+// errorDocument returns the API's error for a status alone.
 func errorDocument(status int) string {
 	message := http.StatusText(status)
 	code := strings.ReplaceAll(strings.ToLower(message), " ", "_")
@@ -48,7 +48,7 @@ func errorDocument(status int) string {
 	return fmt.Sprintf(`{"status":"error","code":%q,"message":%q}`, code, message)
 }
 
-// errProbe is the failure of a probe.
+// errProbe is the error of a probe whose connection breaks.
 var errProbe = errors.New("the connection broke")
 
 func succeed(_ int, req *http.Request) (*http.Response, error) { return document(req, 200), nil }
@@ -57,7 +57,7 @@ func always(status int) answerer {
 	return func(_ int, req *http.Request) (*http.Response, error) { return document(req, status), nil }
 }
 
-// first answers the first times requests with the status, and then succeeds.
+// first responds with the status to the first times requests, and then succeeds.
 func first(times, status int) answerer {
 	return func(n int, req *http.Request) (*http.Response, error) {
 		if n <= times {
@@ -71,12 +71,12 @@ func breakOff(int, *http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "read", Net: "tcp", Err: errProbe}
 }
 
-// brokenOff is where a connection broke.
+// brokenOff is the end of a body whose connection broke.
 type brokenOff struct{}
 
 func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// A staller reads nothing, but takes its time.
+// A staller is an empty reader that waits before it ends.
 type staller struct {
 	ctx  context.Context
 	left time.Duration
@@ -89,7 +89,7 @@ func (s *staller) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// sleep waits for d, or until ctx ends.
+// sleep waits for d. If ctx ends first, it returns the cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

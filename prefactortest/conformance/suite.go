@@ -16,15 +16,16 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Build makes the round tripper under test: a whole stack, as cfg describes it,
-// on base.
+// A Build builds the stack under test for cfg, on base. The suites call it
+// often, with different configs.
 type Build func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error)
 
-// SuiteOption tells a suite what is special about a stack.
+// A SuiteOption describes a property of the stack to a suite.
 type SuiteOption func(*suite)
 
-// Hedged says that the stack may send more requests than failures ask for, and
-// sooner: the suite then doesn't count requests, connections and waits.
+// Hedged means that the stack hedges: it may send requests early, and more than
+// retries need. The suite then checks no numbers of requests and connections,
+// no waits, and not that attempts are used up before a call fails in the storm.
 func Hedged() SuiteOption { return func(s *suite) { s.hedged = true } }
 
 type suite struct {
@@ -45,12 +46,12 @@ func (s *suite) inBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	watchGoroutines(func(strays func() []string) {
 		if inBubble(t, f) {
-			broken(t, holdsConcurrent, nil, "goroutines are left that nothing ends, in %s", strings.Join(strays(), ", "))
+			broken(t, holdsConcurrent, nil, "goroutines are left that never end, in %s", strings.Join(strays(), ", "))
 		}
 	})
 }
 
-// rig is a stack under test on a fake.
+// A rig is a stack under test with its fake.
 type rig struct {
 	fake     *prefactortest.Fake
 	client   *transport.Client
@@ -58,7 +59,7 @@ type rig struct {
 	instance string
 }
 
-// rig builds the stack under test for a fake that has one active instance.
+// rig builds the stack under test, and makes an active instance on the fake.
 func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base http.RoundTripper, tune func(*middleware.Config)) *rig {
 	t.Helper()
 	cfg := middleware.NewConfig(url, prefactortest.Token)
@@ -100,7 +101,7 @@ func activeInstance(t *testing.T, fake *prefactortest.Fake) string {
 	return id
 }
 
-// identified is the document of an operation that answers with one record.
+// identified is the response of an operation that returns one record.
 type identified struct {
 	Details struct {
 		ID string `json:"id"`
@@ -129,7 +130,7 @@ func (r *rig) create(ctx context.Context, options ...transport.Option) error {
 	return err
 }
 
-// checkInvariants checks what must hold after any single call, which ended in
+// checkInvariants checks what must hold after any single call that returned
 // err.
 func (r *rig) checkInvariants(t *testing.T, err error) {
 	t.Helper()
@@ -137,23 +138,23 @@ func (r *rig) checkInvariants(t *testing.T, err error) {
 	spans := len(r.fake.Spans())
 	switch {
 	case err == nil && spans != 1:
-		broken(t, holdsOnce, journal, "the call succeeded, and left %d spans", spans)
+		broken(t, holdsOnce, journal, "the call succeeded, and created %d spans", spans)
 	case err != nil && spans > 1:
-		broken(t, holdsOnce, journal, "the call failed, and left %d spans: %v", spans, err)
+		broken(t, holdsOnce, journal, "the call failed, and created %d spans: %v", spans, err)
 	case err != nil && spans == 1 && !errs.MaybeApplied(err):
-		broken(t, holdsOnce, journal, "MaybeApplied is false, but the span is there: %v", err)
+		broken(t, holdsOnce, journal, "MaybeApplied is false, but the span was created: %v", err)
 	}
 	r.checkKeys(t, journal, err)
 	r.checkError(t, journal, err)
 	if open := r.base.open.Load(); open != 0 {
-		broken(t, holdsBodies, journal, "%d of the answers are open", open)
+		broken(t, holdsBodies, journal, "%d response bodies are open", open)
 	}
 	if n := r.base.read.Load(); n > transport.MaxAnswer+(1<<20) {
-		broken(t, holdsBound, journal, "%d bytes of an answer were read", n)
+		broken(t, holdsBound, journal, "%d bytes of a response were read", n)
 	}
 }
 
-// checkKeys looks at the keys of a call that ended in err.
+// checkKeys checks the keys of a call that returned err.
 func (r *rig) checkKeys(t *testing.T, journal []prefactortest.Exchange, err error) {
 	t.Helper()
 	keys := make(map[string]bool)
@@ -167,14 +168,14 @@ func (r *rig) checkKeys(t *testing.T, journal []prefactortest.Exchange, err erro
 		broken(t, holdsKey, journal, "one call had %d keys", len(keys))
 	}
 	if failure, ok := errors.AsType[*errs.Error](err); ok && len(keys) == 1 && !keys[failure.Key] {
-		broken(t, holdsKey, journal, "the error holds the key %q", failure.Key)
+		broken(t, holdsKey, journal, "the error has the key %q", failure.Key)
 	}
 }
 
-// checkError looks for the token in an error.
+// checkError checks that err doesn't show the token.
 func (r *rig) checkError(t *testing.T, journal []prefactortest.Exchange, err error) {
 	t.Helper()
 	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), prefactortest.Token) {
-		broken(t, holdsToken, journal, "the error shows it")
+		broken(t, holdsToken, journal, "the error shows the token")
 	}
 }

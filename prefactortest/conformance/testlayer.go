@@ -11,41 +11,42 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// TestLayer tests that a layer keeps the rules by which layers get along with
-// each other, with net/http and with whoever sends the request. Each rule that
-// the layer breaks fails the test with one sentence, which names the rule and
-// what was seen:
+// TestLayer tests that a layer works together with other layers, with net/http
+// and with the code that sends the request. Each broken rule fails the test with
+// one line, which names the rule and what was seen:
 //
-//   - A request is never changed for its owner, and isn't touched once it was
-//     handed on.
-//   - Every request body is closed, also where nothing is sent, and every
-//     response body that isn't returned.
-//   - A body is sent again only from GetBody; one without it is sent once. Body,
-//     GetBody and ContentLength go together. A caller's idempotency key stays.
-//   - A response comes back without an error, an error without a response. An
-//     error status is a response.
-//   - What comes back is what came: status, header and bytes. A broken body
-//     doesn't look whole, a stream isn't held back, and the body of a 101 can be
-//     written to.
-//   - The end of the context ends the request, at once. No goroutine outlives
-//     it.
-//   - The error of the inner round tripper is in the layer's own, and no secret
-//     of the request is. A panic passes through, and frees what was held.
-//   - CloseIdleConnections is handed on, and [transport.As] finds the base.
-//   - All of it holds for concurrent requests. Run the test under the race
+//   - The caller's request is never changed, and a request isn't changed after
+//     it was passed on.
+//   - Every request body is closed, even if nothing is sent, and every response
+//     body that isn't returned.
+//   - A body is resent only through GetBody; one without GetBody is sent once.
+//     Body, GetBody and ContentLength agree. The caller's idempotency key is
+//     kept.
+//   - Either a response or an error is returned, never both. An error status is
+//     returned as a response.
+//   - The response is passed on unchanged: status, header and body. A body that
+//     breaks off ends in an error, a stream is passed on as it arrives, and the
+//     body of a 101 can be written to.
+//   - A request ends at once when its context ends. No goroutine outlives its
+//     request.
+//   - The layer's error wraps the inner round tripper's, and shows no secret of
+//     the request. A panic passes through, and the layer frees what it holds.
+//   - CloseIdleConnections is passed on, and called by the owner only.
+//     [transport.As] finds the base.
+//   - All of this holds for concurrent requests. Run the test under the race
 //     detector.
 //
-// The requests are POSTs to http://localhost with an idempotency key, most of
-// them twice: sent through the layer alone, as of a plain [http.Client], and as
-// calls of a [transport.Client]. About 400 are sent, 300 of which end in a panic
-// and 64 run at once. What the layer refuses by itself only has its request's
-// body looked at; so give a limiter or a breaker room, and test one that refuses
-// by itself.
+// Most requests are POSTs to http://localhost with an idempotency key. They are
+// sent through the layer alone, as by an [http.Client], and in some checks also
+// as calls of a [transport.Client]. There are about 400; the base panics in 300
+// of them, and 64 run at once. If the layer refuses a request by itself, only the
+// request body is checked. So give a limiter or a breaker limits that are not
+// reached, and test its refusals separately.
 //
-// The layer runs in a testing/synctest bubble, so that its waits take no time:
-// call TestLayer outside of one, and make the layer for it. What can't wait in a
-// bubble stops the clock, and the test hangs: a socket, or a channel that was made
-// with the layer and that nobody serves.
+// The layer runs in a testing/synctest bubble, where its waits take no time. Call
+// TestLayer outside a bubble, and make a new layer for it. The test hangs if the
+// layer blocks on something outside the bubble: a socket, or a channel that was
+// made with the layer.
 func TestLayer(t *testing.T, layer transport.Layer) {
 	t.Helper()
 	w := &workbench{layer: layer, seen: make(map[rule]string)}
@@ -53,42 +54,42 @@ func TestLayer(t *testing.T, layer transport.Layer) {
 		t.Fatalf("building a stack of layer %q: %v", layer.Name(), err)
 	}
 	if inBubble(t, w.run) && w.seen[ruleGoroutines] == "" {
-		w.broken(ruleGoroutines, "some are left that nothing can end")
+		w.broken(ruleGoroutines, "some are left that never end")
 	}
 	for _, r := range w.order {
 		t.Errorf("layer %q breaks the rule %q: %s", layer.Name(), r, w.seen[r])
 	}
 }
 
-// A rule is what a layer must keep.
+// A rule is what a layer must obey.
 type rule string
 
 const (
-	ruleOwner       rule = "a request is never changed for its owner"
-	ruleHandedOn    rule = "a request isn't touched once it was handed on"
+	ruleOwner       rule = "the caller's request is never changed"
+	ruleHandedOn    rule = "a request isn't changed after it was passed on"
 	ruleRequestBody rule = "every request body is closed"
 	ruleAnswerBody  rule = "every response body that isn't returned is closed"
-	ruleReplay      rule = "a body is sent again only from GetBody"
-	ruleTogether    rule = "Body, GetBody and ContentLength go together"
-	ruleKey         rule = "a caller's idempotency key stays"
-	ruleEither      rule = "a response comes back without an error, an error without a response"
-	ruleStatus      rule = "an error status is a response"
-	ruleUnchanged   rule = "what comes back is what came: status, header and bytes"
-	ruleBroken      rule = "a broken body doesn't look whole"
-	ruleStream      rule = "a stream isn't held back"
+	ruleReplay      rule = "a body is resent only through GetBody"
+	ruleTogether    rule = "Body, GetBody and ContentLength agree"
+	ruleKey         rule = "the caller's idempotency key is kept"
+	ruleEither      rule = "either a response or an error is returned, never both"
+	ruleStatus      rule = "an error status is returned as a response"
+	ruleUnchanged   rule = "the response is passed on unchanged: status, header and body"
+	ruleBroken      rule = "a body that breaks off ends in an error"
+	ruleStream      rule = "a stream is passed on as it arrives"
 	ruleSwitching   rule = "the body of a 101 can be written to"
-	ruleContext     rule = "the end of the context ends the request, at once"
+	ruleContext     rule = "a request ends at once when its context ends"
 	ruleGoroutines  rule = "no goroutine outlives its request"
-	ruleInner       rule = "the inner round tripper's error is in the layer's own"
-	ruleSecret      rule = "no secret of a request is in an error"
-	rulePanic       rule = "a panic passes through, and frees what was held"
-	ruleIdle        rule = "CloseIdleConnections is handed on, and left to the owner"
+	ruleInner       rule = "the layer's error wraps the inner round tripper's"
+	ruleSecret      rule = "an error shows no secret of its request"
+	rulePanic       rule = "a panic passes through, and the layer frees what it holds"
+	ruleIdle        rule = "CloseIdleConnections is passed on, and called by the owner only"
 	ruleUnwrap      rule = "transport.As finds the base"
 	ruleConcurrent  rule = "concurrent requests don't mix"
 )
 
-// layerChecks are what TestLayer does, in this order: what counts failures over
-// time sees the successes first.
+// layerChecks are the checks of TestLayer, in this order: successes come first,
+// for layers that count failures.
 var layerChecks = []func(*workbench){
 	(*workbench).checkExchange,
 	(*workbench).checkAnswers,
@@ -105,15 +106,15 @@ var layerChecks = []func(*workbench){
 	(*workbench).checkSecret,
 }
 
-// A workbench has the layer under test and what was found of it.
+// A workbench holds the layer under test and the rules that it broke.
 type workbench struct {
 	layer transport.Layer
 
-	seen  map[rule]string // the first that was seen of each rule's breach
+	seen  map[rule]string // the first breach of each rule
 	order []rule
 }
 
-// broken notes that a rule is broken. The first that is seen of it counts.
+// broken notes the first breach of a rule, and ignores later ones.
 func (w *workbench) broken(r rule, format string, args ...any) {
 	if _, known := w.seen[r]; known {
 		return
@@ -122,20 +123,20 @@ func (w *workbench) broken(r rule, format string, args ...any) {
 	w.order = append(w.order, r)
 }
 
-// run makes all checks, one after the other.
+// run makes all checks, in sequence.
 func (w *workbench) run(*testing.T) {
 	watchGoroutines(func(strays func() []string) {
 		for _, check := range layerChecks {
 			check(w)
 			if left := strays(); len(left) > 0 {
-				w.broken(ruleGoroutines, "%d still run when all has ended, one in %s", len(left), left[0])
+				w.broken(ruleGoroutines, "%d still run after all requests ended, one in %s", len(left), left[0])
 			}
 		}
 	})
 }
 
-// wrap puts the layer around p, and nothing else: a built stack would make good
-// what the layer leaves out.
+// wrap puts only the layer around p. The round tripper of a stack would hide
+// what the layer omits.
 func (w *workbench) wrap(p *probe) (http.RoundTripper, error) {
 	innermost := transport.NewLayer("the base of TestLayer", transport.Anywhere, func(http.RoundTripper) http.RoundTripper { return p })
 	built, err := transport.NewStack(w.layer, innermost).RoundTripper(p)
@@ -145,35 +146,36 @@ func (w *workbench) wrap(p *probe) (http.RoundTripper, error) {
 	return built.(interface{ Unwrap() http.RoundTripper }).Unwrap(), nil
 }
 
-// on puts the layer around p for one check.
+// on wraps p in the layer for one check.
 func (w *workbench) on(p *probe) *trial {
 	rt, err := w.wrap(p)
 	if err != nil {
-		panic(err) // it could be built before
+		panic(err) // TestLayer has built it before
 	}
 	return &trial{workbench: w, probe: p, rt: rt}
 }
 
-// A trial is the layer on one probe.
+// A trial is the layer around one probe.
 type trial struct {
 	*workbench
 	probe *probe
 	rt    http.RoundTripper
 }
 
-// longest is the time, a virtual one, after which a request counts as hung.
+// longest is the virtual time after which a request counts as hung.
 const longest = 24 * time.Hour
 
-// end waits until nothing moves, and looks for what is left.
+// end waits until all goroutines are idle, and checks what the layer did to the
+// requests that it passed on.
 func (tr *trial) end() {
 	tr.probe.readers.Wait()
 	synctest.Wait()
 	if tr.probe.idle > 0 {
-		tr.broken(ruleIdle, "the layer calls it by itself")
+		tr.broken(ruleIdle, "the layer calls it on its own")
 	}
 	for _, s := range tr.probe.seen() {
 		if s.url != s.req.URL.String() || !equalHeader(s.header, s.req.Header) {
-			tr.broken(ruleHandedOn, "its URL or header changed after the inner round tripper had it: %s", difference(s.header, s.req.Header))
+			tr.broken(ruleHandedOn, "its URL or header changed after the inner round tripper got it: %s", difference(s.header, s.req.Header))
 		}
 	}
 }

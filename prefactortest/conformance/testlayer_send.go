@@ -18,8 +18,7 @@ const (
 	layerBody = `{"details":{"name":"a layer under test"}}`
 )
 
-// A shipment is a request as its owner made it, and all bodies that were made
-// for it.
+// A shipment is a caller's request and all bodies that were made for it.
 type shipment struct {
 	*http.Request
 	text string
@@ -28,7 +27,7 @@ type shipment struct {
 	bodies []*trackedBody
 }
 
-// ship makes a request with a body that GetBody gives again.
+// ship makes a request with a body and GetBody.
 func ship(ctx context.Context) *shipment {
 	s := &shipment{text: layerBody}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, layerURL+"/api/v1/agent_spans?layer=tested", s.body())
@@ -52,7 +51,7 @@ func (s *shipment) body() *trackedBody {
 	return b
 }
 
-// open counts the request's bodies that were not closed.
+// open counts the request bodies that aren't closed.
 func (s *shipment) open() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +63,7 @@ func (s *shipment) open() (n int) {
 	return n
 }
 
-// A landing is what came of a request.
+// A landing is how a request ended.
 type landing struct {
 	resp     *http.Response
 	err      error
@@ -75,7 +74,7 @@ type landing struct {
 	took     time.Duration
 }
 
-// failure is the error of the round trip or of the body.
+// failure returns the error of the round trip or of the body.
 func (l *landing) failure() error {
 	if l.err != nil {
 		return l.err
@@ -83,7 +82,7 @@ func (l *landing) failure() error {
 	return l.bodyErr
 }
 
-// send sends a request through the layer alone, and reads what comes to its end.
+// send sends a request through the layer alone, and reads the whole response.
 func (tr *trial) send(s *shipment) *landing {
 	return tr.guard(func(l *landing) {
 		l.resp, l.err = tr.rt.RoundTrip(s.Request)
@@ -106,7 +105,7 @@ func (tr *trial) call(ctx context.Context) *landing {
 	})
 }
 
-// guard runs a request until it ends, or until it counts as hung.
+// guard runs a request until it ends or counts as hung.
 func (tr *trial) guard(run func(*landing)) *landing {
 	done := make(chan *landing, 1)
 	began := time.Now()
@@ -125,11 +124,11 @@ func (tr *trial) guard(run func(*landing)) *landing {
 	case l := <-done:
 		return l
 	case <-timer.C:
-		return &landing{hung: true, err: errors.New("it hangs"), took: longest}
+		return &landing{hung: true, err: errors.New("the request hangs"), took: longest}
 	}
 }
 
-// senders are the two ways through a layer.
+// senders are the two ways to send a request through a layer.
 var senders = []struct {
 	name string
 	send func(*trial, context.Context) *landing
@@ -138,7 +137,7 @@ var senders = []struct {
 	{"an API call", func(tr *trial, ctx context.Context) *landing { return tr.call(ctx) }},
 }
 
-// last gives the last request that reached the probe; nil if none did.
+// last returns the last request that reached the probe, or nil.
 func (p *probe) last() *sighting {
 	seen := p.seen()
 	if len(seen) == 0 {

@@ -27,12 +27,12 @@ var brokenLayers = []struct {
 	rule  string
 	layer transport.Layer
 }{
-	{"changes its owner's request", "a request is never changed for its owner",
+	{"changes its caller's request", "the caller's request is never changed",
 		tripping(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			req.Header.Set("X-Layer", "was here")
 			return next(req)
 		})},
-	{"changes a request that is on its way", "a request isn't touched once it was handed on",
+	{"changes a request that it passed on", "a request isn't changed after it was passed on",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			req.Header.Set("X-Layer", "was here")
@@ -45,7 +45,7 @@ var brokenLayers = []struct {
 			}
 			return next(req)
 		})},
-	{"repeats without closing the first answer", "every response body that isn't returned is closed",
+	{"repeats without closing the first response", "every response body that isn't returned is closed",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err != nil || resp.StatusCode != 503 || req.GetBody == nil {
@@ -53,7 +53,7 @@ var brokenLayers = []struct {
 			}
 			return again(req, next)
 		})},
-	{"repeats with the body that it had", "a body is sent again only from GetBody",
+	{"repeats with the body that was read", "a body is resent only through GetBody",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err != nil || resp.StatusCode != 503 {
@@ -62,7 +62,7 @@ var brokenLayers = []struct {
 			resp.Body.Close()
 			return next(req.Clone(req.Context()))
 		})},
-	{"wraps the body and not GetBody", "Body, GetBody and ContentLength go together",
+	{"wraps the body and not GetBody", "Body, GetBody and ContentLength agree",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			if req.ContentLength > 0 {
 				req.Body = struct {
@@ -73,12 +73,12 @@ var brokenLayers = []struct {
 			}
 			return next(req)
 		})},
-	{"gives each request a key of its own", "a caller's idempotency key stays",
+	{"replaces the key", "the caller's idempotency key is kept",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			req.Header.Set(transport.KeyHeader, "the-key-of-a-layer")
 			return next(req)
 		})},
-	{"returns a response and an error", "a response comes back without an error, an error without a response",
+	{"returns a response and an error", "either a response or an error is returned, never both",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err == nil && resp.StatusCode == 500 {
@@ -86,7 +86,7 @@ var brokenLayers = []struct {
 			}
 			return resp, err
 		})},
-	{"returns nothing", "a response comes back without an error, an error without a response",
+	{"returns nothing", "either a response or an error is returned, never both",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err == nil && resp.StatusCode == 404 {
@@ -95,7 +95,7 @@ var brokenLayers = []struct {
 			}
 			return resp, err
 		})},
-	{"makes an error of a status", "an error status is a response",
+	{"turns a status into an error", "an error status is returned as a response",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err == nil && resp.StatusCode >= 500 {
@@ -104,9 +104,9 @@ var brokenLayers = []struct {
 			}
 			return resp, err
 		})},
-	{"cuts large answers", "what comes back is what came: status, header and bytes",
+	{"cuts large responses", "the response is passed on unchanged: status, header and body",
 		reading(func(body io.Reader) io.Reader { return io.LimitReader(body, 100<<10) })},
-	{"leaves out the answer's header", "what comes back is what came: status, header and bytes",
+	{"drops a header field of the response", "the response is passed on unchanged: status, header and body",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err == nil && resp.StatusCode == 200 {
@@ -114,9 +114,9 @@ var brokenLayers = []struct {
 			}
 			return resp, err
 		})},
-	{"hides that a body broke off", "a broken body doesn't look whole",
+	{"hides that a body broke off", "a body that breaks off ends in an error",
 		reading(func(body io.Reader) io.Reader { return &forgiving{body} })},
-	{"reads answers to their end", "a stream isn't held back",
+	{"reads whole responses", "a stream is passed on as it arrives",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err != nil || resp.StatusCode != 200 {
@@ -138,11 +138,11 @@ var brokenLayers = []struct {
 			}
 			return resp, err
 		})},
-	{"ignores the context", "the end of the context ends the request, at once",
+	{"ignores the context", "a request ends at once when its context ends",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			return next(req.WithContext(context.WithoutCancel(req.Context())))
 		})},
-	{"sleeps between attempts", "the end of the context ends the request, at once",
+	{"sleeps between attempts", "a request ends at once when its context ends",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err != nil || resp.StatusCode != 503 || req.GetBody == nil {
@@ -152,7 +152,7 @@ var brokenLayers = []struct {
 			time.Sleep(time.Second)
 			return again(req, next)
 		})},
-	{"hides that the context ended", "the end of the context ends the request, at once",
+	{"hides that the context ended", "a request ends at once when its context ends",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err != nil && req.Context().Err() != nil {
@@ -165,13 +165,13 @@ var brokenLayers = []struct {
 			go time.Sleep(time.Hour)
 			return next(req)
 		})},
-	{"leaves a goroutine for ever", "no goroutine outlives its request",
+	{"leaves a goroutine forever", "no goroutine outlives its request",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			ended := make(chan bool)
 			go func() { ended <- true }()
 			return next(req)
 		})},
-	{"hides the inner error", "the inner round tripper's error is in the layer's own",
+	{"hides the inner error", "the layer's error wraps the inner round tripper's",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err != nil && req.Context().Err() == nil {
@@ -179,7 +179,7 @@ var brokenLayers = []struct {
 			}
 			return resp, err
 		})},
-	{"shows the header in its errors", "no secret of a request is in an error",
+	{"shows the header in its errors", "an error shows no secret of its request",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err != nil {
@@ -187,7 +187,7 @@ var brokenLayers = []struct {
 			}
 			return resp, err
 		})},
-	{"shows the query in its errors", "no secret of a request is in an error",
+	{"shows the query in its errors", "an error shows no secret of its request",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
 			if err != nil {
@@ -195,7 +195,7 @@ var brokenLayers = []struct {
 			}
 			return resp, err
 		})},
-	{"recovers from panics", "a panic passes through, and frees what was held",
+	{"recovers from panics", "a panic passes through, and the layer frees what it holds",
 		owning(func(req *http.Request, next transport.Next) (resp *http.Response, err error) {
 			defer func() {
 				if problem := recover(); problem != nil {
@@ -204,22 +204,22 @@ var brokenLayers = []struct {
 			}()
 			return next(req)
 		})},
-	{"keeps its permit in a panic", "a panic passes through, and frees what was held", leaking(100)},
-	{"doesn't hand CloseIdleConnections on", "CloseIdleConnections is handed on, and left to the owner",
+	{"keeps its permit in a panic", "a panic passes through, and the layer frees what it holds", leaking(100)},
+	{"doesn't pass CloseIdleConnections on", "CloseIdleConnections is passed on, and called by the owner only",
 		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return deaf{unwrapping{next}} })},
-	{"calls CloseIdleConnections", "CloseIdleConnections is handed on, and left to the owner",
+	{"calls CloseIdleConnections", "CloseIdleConnections is passed on, and called by the owner only",
 		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return impatient{unwrapping{next}} })},
 	{"doesn't unwrap", "transport.As finds the base",
 		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return astray{closing{next}} })},
-	{"mixes answers up", "concurrent requests don't mix", mixing()},
+	{"mixes responses up", "concurrent requests don't mix", mixing()},
 }
 
-func TestTestLayerTellsWhichRuleIsBroken(t *testing.T) {
+func TestTestLayerNamesTheBrokenRule(t *testing.T) {
 	if !isChild(t) {
 		t.Parallel()
-		told := failures(t)
+		failed := failures(t)
 		for _, tt := range brokenLayers {
-			if got, want := told[tt.name], fmt.Sprintf("layer %q breaks the rule %q: ", tt.layer.Name(), tt.rule); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+			if got, want := failed[tt.name], fmt.Sprintf("layer %q breaks the rule %q: ", tt.layer.Name(), tt.rule); len(got) != 1 || !strings.HasPrefix(got[0], want) {
 				t.Errorf("a layer that %s fails with\n\t%s\nwant one line that begins with\n\t%s", tt.name, strings.Join(got, "\n\t"), want)
 			}
 		}
@@ -230,7 +230,7 @@ func TestTestLayerTellsWhichRuleIsBroken(t *testing.T) {
 	}
 }
 
-func TestTestLayerRefusesALayerThatCannotBeBuilt(t *testing.T) {
+func TestTestLayerRefusesALayerWithoutAName(t *testing.T) {
 	if !isChild(t) {
 		t.Parallel()
 		if got := failures(t)["unnamed"]; len(got) != 1 || !strings.Contains(got[0], "has no name") {
@@ -243,11 +243,11 @@ func TestTestLayerRefusesALayerThatCannotBeBuilt(t *testing.T) {
 	})
 }
 
-func TestLayersThatAreRightPass(t *testing.T) {
+func TestTestLayerAcceptsCorrectLayers(t *testing.T) {
 	t.Parallel()
 	for name, layer := range map[string]transport.Layer{
 		"audits": audit(io.Discard),
-		"hands on": owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+		"passes on": owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			return next(req)
 		}),
 		"refuses everything": owning(func(req *http.Request, _ transport.Next) (*http.Response, error) {
@@ -264,7 +264,8 @@ func TestLayersThatAreRightPass(t *testing.T) {
 	}
 }
 
-// childOf names, in a process that failures has started, the test to run.
+// childOf is the environment variable that names, in a child process, the test
+// to run.
 const childOf = "CONFORMANCE_CHILD_OF"
 
 func isChild(t *testing.T) bool { return os.Getenv(childOf) == t.Name() }
@@ -274,8 +275,8 @@ var (
 	messageLine = regexp.MustCompile(`^ +[a-z_]+\.go:[0-9]+: (.+)$`)
 )
 
-// childOutput runs the test once more, in a process of its own in which it must
-// fail, and gives what it printed.
+// childOutput runs the test again in a child process, in which it must fail, and
+// returns the output.
 func childOutput(t *testing.T) string {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=5m", "-test.short")
@@ -287,28 +288,28 @@ func childOutput(t *testing.T) string {
 	return string(output)
 }
 
-// failures gives what each subtest of the test told in childOutput.
+// failures returns the failure texts in childOutput by subtest.
 func failures(t *testing.T) map[string][]string {
 	t.Helper()
-	told := make(map[string][]string)
+	texts := make(map[string][]string)
 	var name string
 	for line := range strings.Lines(childOutput(t)) {
 		line = strings.TrimRight(line, "\n")
 		if m := failedLine.FindStringSubmatch(line); m != nil {
 			name = strings.ReplaceAll(m[1], "_", " ")
 		} else if m := messageLine.FindStringSubmatch(line); m != nil {
-			told[name] = append(told[name], m[1])
+			texts[name] = append(texts[name], m[1])
 		}
 	}
-	return told
+	return texts
 }
 
-// owning is a layer that owns the request that it works on.
+// owning makes a layer that may change its request.
 func owning(do transport.LayerFunc) transport.Layer {
 	return transport.NewLayerFunc("broken", transport.Anywhere, do)
 }
 
-// impatient closes connections that aren't its own.
+// impatient closes connections that it doesn't own.
 type impatient struct{ unwrapping }
 
 func (i impatient) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -321,7 +322,7 @@ func (i impatient) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (i impatient) CloseIdleConnections() { transport.CloseIdleConnections(i.Unwrap()) }
 
-// tripping is a layer that works on its caller's request.
+// tripping makes a layer that works on its caller's request.
 func tripping(do transport.LayerFunc) transport.Layer {
 	return transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
 		return tripper{unwrapping{next}, do}
@@ -339,27 +340,27 @@ func (t tripper) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (t tripper) CloseIdleConnections() { transport.CloseIdleConnections(t.RoundTripper) }
 
-// unwrapping leads to what is inside, and does no more.
+// unwrapping has Unwrap, but not CloseIdleConnections.
 type unwrapping struct{ http.RoundTripper }
 
 func (u unwrapping) Unwrap() http.RoundTripper { return u.RoundTripper }
 
-// closing hands CloseIdleConnections on, and does no more.
+// closing has CloseIdleConnections, but not Unwrap.
 type closing struct{ http.RoundTripper }
 
 func (c closing) CloseIdleConnections() { transport.CloseIdleConnections(c.RoundTripper) }
 
-// deaf does nothing where it should close connections.
+// deaf ignores CloseIdleConnections.
 type deaf struct{ unwrapping }
 
 func (deaf) CloseIdleConnections() {}
 
-// astray unwraps to another base than its own.
+// astray unwraps to another base.
 type astray struct{ closing }
 
 func (astray) Unwrap() http.RoundTripper { return http.DefaultTransport }
 
-// again sends a request once more, with its body from GetBody.
+// again sends a request again, with a body from GetBody.
 func again(req *http.Request, next transport.Next) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	body, err := req.GetBody()
@@ -370,7 +371,7 @@ func again(req *http.Request, next transport.Next) (*http.Response, error) {
 	return next(req)
 }
 
-// reading is a layer that puts wrap around the bodies of successes.
+// reading makes a layer that wraps the bodies of successes.
 func reading(wrap func(io.Reader) io.Reader) transport.Layer {
 	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 		resp, err := next(req)
@@ -384,7 +385,7 @@ func reading(wrap func(io.Reader) io.Reader) transport.Layer {
 	})
 }
 
-// forgiving ends where its reader breaks off.
+// forgiving turns io.ErrUnexpectedEOF into io.EOF.
 type forgiving struct{ io.Reader }
 
 func (f *forgiving) Read(p []byte) (int, error) {
@@ -395,7 +396,7 @@ func (f *forgiving) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// leaking is a bulkhead that doesn't free its permit in a panic.
+// leaking makes a bulkhead that doesn't free its permit in a panic.
 func leaking(limit int) transport.Layer {
 	permits := make(chan bool, limit)
 	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
@@ -413,7 +414,7 @@ func leaking(limit int) transport.Layer {
 	})
 }
 
-// mixing is a layer that keeps an answer where others can change it.
+// mixing makes a layer that keeps response bodies in a shared variable.
 func mixing() transport.Layer {
 	var mu sync.Mutex
 	var latest []byte

@@ -16,41 +16,41 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// TestStack tests that a whole stack holds what callers rely on, whatever goes
-// wrong. What doesn't hold fails the test with one sentence, which says what
-// broke and what was seen, and with the lines of the journal that show it:
+// TestStack tests the invariants of a whole stack, whatever fails. Each broken
+// invariant fails the test with a text that names it and what was seen, and with
+// the exchanges that show it:
 //
 //   - One call has one idempotency key, the same on every attempt, hedge and
-//     replay; a caller's key is never replaced.
-//   - A call that succeeded is there exactly once. One that failed is there once
-//     at most, and its error says whether it may have been applied.
-//   - The token goes to the configured origin only, over https, or http on
-//     loopback, and shows in no error. No redirect is followed.
-//   - Every body is closed, and connections are used again.
-//   - A wait ends at once on cancellation; one that would outlast the deadline is
-//     not begun. A Retry-After is never waited less than.
-//   - Answers are bounded: 32 MiB, and a little for reading ahead. Unknown members
-//     are kept, and numbers keep every digit.
-//   - All of it is safe for concurrent use, and no goroutine outlives its call.
-//   - A failure that another attempt may fix is repeated, as [middleware.RetryPolicy]
-//     says, and nothing else is.
+//     replay. A caller's key is never replaced.
+//   - A call that succeeded was applied exactly once. One that failed was applied
+//     at most once, and its error says whether it may have been applied.
+//   - The token goes only to the configured origin, over https, or http on
+//     loopback, and no error shows it. No redirect is followed.
+//   - Every body is closed, and connections are reused.
+//   - A wait ends at once on cancellation, is not begun if it would outlast the
+//     deadline, and is never shorter than Retry-After.
+//   - At most 32 MiB of a response are read, plus up to 1 MiB ahead. Unknown
+//     members are kept, and numbers keep every digit.
+//   - The stack is safe for concurrent use, and no goroutine outlives its call.
+//   - A failure that another attempt may fix is retried, as
+//     [middleware.RetryPolicy] says, and nothing else is.
 //
 // It runs [TestFaults], the fault table; [TestStorm] with 500 spans; and tests of
-// keys, answers and credentials. Build is called often, with configs that differ,
-// and each time makes a stack that shares nothing with the others: limiters
-// and breakers, if it has any, are made in it, with room for 1000 calls at once.
+// keys, responses and credentials. It calls build often, with different configs.
+// Each stack must share nothing with the others: build must make its limiters and
+// breakers, with limits that 1000 calls at once don't reach.
 //
-// Most of it runs in testing/synctest bubbles: call TestStack outside of one.
+// Most tests run in testing/synctest bubbles: call TestStack outside a bubble.
 func TestStack(t *testing.T, build Build, options ...SuiteOption) {
 	s := newSuite(build, options)
 	t.Run("faults", func(t *testing.T) { TestFaults(t, build, options...) })
 	t.Run("storm", func(t *testing.T) { TestStorm(t, build, 500, options...) })
 	t.Run("keys", func(t *testing.T) { s.inBubble(t, s.testKeys) })
-	t.Run("answers", func(t *testing.T) { s.inBubble(t, s.testAnswers) })
+	t.Run("responses", func(t *testing.T) { s.inBubble(t, s.testAnswers) })
 	t.Run("credentials", s.testCredentials)
 }
 
-// testKeys repeats calls with their keys.
+// testKeys makes calls with and without a caller's key, and repeats one.
 func (s *suite) testKeys(t *testing.T) {
 	fake := prefactortest.New(prefactortest.WithT(t))
 	r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
@@ -60,7 +60,7 @@ func (s *suite) testKeys(t *testing.T) {
 	err := r.create(t.Context(), transport.WithIdempotencyKey(own))
 	for _, x := range of(spanCreate, fake.Journal()) {
 		if x.HeaderKey != own || x.BodyKey != own {
-			broken(t, holdsKey, []prefactortest.Exchange{x}, "the caller gave %q, the request has %q in its header and %q in its body", own, x.HeaderKey, x.BodyKey)
+			broken(t, holdsKey, []prefactortest.Exchange{x}, "the caller set %q, the request has %q in its header and %q in its body", own, x.HeaderKey, x.BodyKey)
 		}
 	}
 	r.checkInvariants(t, err)
@@ -70,7 +70,7 @@ func (s *suite) testKeys(t *testing.T) {
 	for n := range keys {
 		var meta transport.Meta
 		if err := r.create(t.Context(), transport.WithMeta(&meta)); err != nil {
-			broken(t, holdsRepeats, of(spanCreate, fake.Journal()), "a call failed that nothing struck: %v", err)
+			broken(t, holdsRepeats, of(spanCreate, fake.Journal()), "a call without a fault failed: %v", err)
 		}
 		keys[n] = meta.Key
 	}
@@ -80,7 +80,7 @@ func (s *suite) testKeys(t *testing.T) {
 	s.testRepetition(t)
 }
 
-// testRepetition repeats a call that failed but was carried out.
+// testRepetition repeats, with its key, a call that failed but was applied.
 func (s *suite) testRepetition(t *testing.T) {
 	t.Helper()
 	fake := prefactortest.New(prefactortest.WithT(t))
@@ -90,13 +90,13 @@ func (s *suite) testRepetition(t *testing.T) {
 	fake.Heal()
 	failure, ok := errors.AsType[*errs.Error](err)
 	if !ok {
-		broken(t, holdsOnce, of(spanCreate, fake.Journal()), "no answer came, and the call ended in %v", err)
+		broken(t, holdsOnce, of(spanCreate, fake.Journal()), "without a response, the call returned the error %v", err)
 		return
 	}
 	r.checkInvariants(t, r.create(t.Context(), transport.WithIdempotencyKey(failure.Key)))
 }
 
-// testAnswers compares what comes out of the stack with what went in.
+// testAnswers compares the stack's response with the server's.
 func (s *suite) testAnswers(t *testing.T) {
 	const document = `{"status":"success", "details":{"n":12345678901234567890.123456789,"new":{"deep":[1.10]}}, "beyond":"ü\u00fc"}`
 	fake := prefactortest.New(prefactortest.WithT(t))
@@ -104,11 +104,11 @@ func (s *suite) testAnswers(t *testing.T) {
 	fake.Inject(prefactortest.On("ping").Reply(http.StatusOK).Body(document))
 	result, err := r.client.Do(t.Context(), transport.Request{Method: http.MethodGet, Path: "/ping"})
 	if err != nil || string(result.Document) != document {
-		broken(t, holdsKept, of("ping", fake.Journal()), "an answer with new members and long numbers came with the error %v, as %+v", err, result)
+		broken(t, holdsKept, of("ping", fake.Journal()), "for a response with new members and long numbers, the call returned the error %v and %+v", err, result)
 	}
 }
 
-// testCredentials sends requests to where the token must not go.
+// testCredentials sends requests to targets that must not get the token.
 func (s *suite) testCredentials(t *testing.T) {
 	const origin = "https://api.prefactor.test:8443"
 	for _, tt := range []struct {
@@ -129,21 +129,21 @@ func (s *suite) testCredentials(t *testing.T) {
 			s.inBubble(t, func(t *testing.T) { s.testCredential(t, tt.api, tt.target, tt.edit, http.StatusOK) })
 		})
 	}
-	t.Run("a redirect that a plain http.Client follows", func(t *testing.T) {
+	t.Run("a redirect that an http.Client follows", func(t *testing.T) {
 		s.inBubble(t, func(t *testing.T) {
 			s.testCredential(t, origin, origin+"/api/v1/agent_spans", nil, http.StatusTemporaryRedirect)
 		})
 	})
 }
 
-// testCredential sends a request as a plain http.Client does over a stack for
-// the API at api. The first answer has the status. No request but those to
-// api's own origin, and none over plain http, may carry the token.
+// testCredential sends a request through an http.Client on a stack for the API
+// at api. The first response has the status. Only requests to the origin of api
+// may carry the token, and none over plain http.
 func (s *suite) testCredential(t *testing.T, api, target string, edit func(*http.Request), status int) {
 	sent := &destinations{fake: prefactortest.New(prefactortest.WithT(t)), status: status}
 	rt, err := s.build(middleware.NewConfig(api, prefactortest.Token), sent)
 	if err != nil {
-		return // refused at once: nothing can leak
+		return // refused by build: nothing can leak
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -165,10 +165,10 @@ func (s *suite) testCredential(t *testing.T, api, target string, edit func(*http
 	}
 }
 
-// destinations is a base that notes where requests go.
+// destinations is a base that records the origins of requests.
 type destinations struct {
 	fake   *prefactortest.Fake
-	status int // of the first answer
+	status int // of the first response
 
 	mu   sync.Mutex
 	seen []destination
@@ -186,7 +186,7 @@ func (d *destinations) all() []destination {
 	return d.seen
 }
 
-// RoundTrip lets the fake answer for every host.
+// RoundTrip sends the requests for all hosts to the fake.
 func (d *destinations) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := d.fake.RoundTripper().RoundTrip(req)
 	d.mu.Lock()
@@ -202,7 +202,7 @@ func (d *destinations) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// originOf tells where a request goes in the end.
+// originOf returns the origin to which a request is sent.
 func originOf(req *http.Request) string {
 	switch {
 	case req.URL.Opaque != "":

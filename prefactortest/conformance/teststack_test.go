@@ -30,7 +30,7 @@ var brokenStacks = []struct {
 }{
 	{"replaces the caller's key", "one call has one idempotency key, the same on every attempt, hedge and replay, and a caller's key is never replaced",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.PerCall(renamingKeys()) })},
-	{"hides its connections, and takes a reset for a refused one", "a call that succeeded is there exactly once, one that failed once at most, and its error says whether it may have been applied",
+	{"hides its connections, and reports a reset as a refused connection", "a call that succeeded was applied exactly once, one that failed at most once, and its error says whether it may have been applied",
 		onBase(func(req *http.Request, base transport.Next) (*http.Response, error) {
 			resp, err := base(req.WithContext(untraced{req.Context()}))
 			if errors.Is(err, syscall.ECONNRESET) {
@@ -38,18 +38,18 @@ var brokenStacks = []struct {
 			}
 			return resp, err
 		})},
-	{"gives the token to every host", "the token goes to the configured origin only, over https, or http on loopback, and shows in no error",
+	{"sends the token to every host", "the token goes only to the configured origin, over https, or http on loopback, and no error shows it",
 		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
 			return s.Replace("auth", owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				req.Header.Set("Authorization", "Bearer "+cfg.APIToken.Reveal())
 				return next(req)
 			}))
 		})},
-	{"gives the token to plain http", "the token goes to the configured origin only, over https, or http on loopback, and shows in no error",
+	{"sends the token over plain http", "the token goes only to the configured origin, over https, or http on loopback, and no error shows it",
 		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
 			return s.Replace("auth", middleware.Auth(cfg.APIURL, cfg.APIToken, middleware.AllowPlainHTTP()))
 		})},
-	{"shows the token in errors", "the token goes to the configured origin only, over https, or http on loopback, and shows in no error",
+	{"shows the token in errors", "the token goes only to the configured origin, over https, or http on loopback, and no error shows it",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				resp, err := next(req)
@@ -76,11 +76,11 @@ var brokenStacks = []struct {
 			req.Body, _ = req.GetBody()
 			return base(req)
 		})},
-	{"leaves answers open", "every body is closed on every path",
+	{"leaves responses open", "every body is closed on every path",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(1<<20, func(body []byte) []byte { return body }, false))
 		})},
-	{"ignores Retry-After", "a wait ends at once on cancellation, one that would outlast the deadline is not begun, and a Retry-After is never waited less than",
+	{"ignores Retry-After", "a wait ends at once on cancellation, is not begun if it would outlast the deadline, and is never shorter than Retry-After",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(1<<20, func(body []byte) []byte {
 				return bytes.ReplaceAll(body, []byte("retry_after_ms"), []byte("later"))
@@ -92,13 +92,13 @@ var brokenStacks = []struct {
 				return resp, err
 			}))
 		})},
-	{"ignores the context", "a wait ends at once on cancellation, one that would outlast the deadline is not begun, and a Retry-After is never waited less than",
+	{"ignores the context", "a wait ends at once on cancellation, is not begun if it would outlast the deadline, and is never shorter than Retry-After",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.PerCall(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				return next(req.WithContext(context.WithoutCancel(req.Context())))
 			}))
 		})},
-	{"reads whatever comes", "answers are bounded in size",
+	{"reads responses of any size", "responses are bounded in size",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(64<<20, func(body []byte) []byte { return body }, true))
 		})},
@@ -113,23 +113,23 @@ var brokenStacks = []struct {
 				return again
 			}, true))
 		})},
-	{"leaves a goroutine", "all of it is safe for concurrent use, and no goroutine outlives its call",
+	{"leaves a goroutine", "the stack is safe for concurrent use, and no goroutine outlives its call",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				go time.Sleep(time.Second)
 				return next(req)
 			}))
 		})},
-	{"mixes answers up", "all of it is safe for concurrent use, and no goroutine outlives its call",
+	{"mixes responses up", "the stack is safe for concurrent use, and no goroutine outlives its call",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.PerAttempt(delaying()) })},
-	{"repeats what can't be mended", "what another attempt may mend is repeated, as the policy says, and nothing else is",
+	{"retries what can't succeed", "a failure that another attempt may fix is retried, as the policy says, and nothing else is",
 		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
 			cfg.RetryOnStatusCodes = append(slices.Clone(cfg.RetryOnStatusCodes), http.StatusNotImplemented)
 			return s.Replace("retry", middleware.Retry(cfg.RetryPolicy))
 		})},
 }
 
-func TestTestStackTellsWhatIsBroken(t *testing.T) {
+func TestTestStackNamesTheBrokenInvariant(t *testing.T) {
 	if isChild(t) {
 		for _, tt := range brokenStacks {
 			t.Run(tt.name, func(t *testing.T) {
@@ -143,16 +143,16 @@ func TestTestStackTellsWhatIsBroken(t *testing.T) {
 		t.Skip("runs the suite on each broken stack")
 	}
 	t.Parallel()
-	told := make(map[string][]string)
+	failed := make(map[string][]string)
 	for path, lines := range failures(t) {
 		name, _, _ := strings.Cut(path, "/")
-		told[name] = append(told[name], lines...)
+		failed[name] = append(failed[name], lines...)
 	}
 	for _, tt := range brokenStacks {
-		if len(told[tt.name]) == 0 {
+		if len(failed[tt.name]) == 0 {
 			t.Errorf("a stack that %s passes", tt.name)
 		}
-		for _, line := range told[tt.name] {
+		for _, line := range failed[tt.name] {
 			if want := "broken: " + tt.holds + ": "; !strings.HasPrefix(line, want) {
 				t.Errorf("a stack that %s fails with\n\t%s\nwant a line that begins with\n\t%s", tt.name, line, want)
 			}
@@ -160,7 +160,7 @@ func TestTestStackTellsWhatIsBroken(t *testing.T) {
 	}
 }
 
-func TestStacksThatAreRightPass(t *testing.T) {
+func TestTestStackAcceptsACorrectStack(t *testing.T) {
 	t.Parallel()
 	conformance.TestStack(t, audited)
 }
@@ -179,7 +179,7 @@ func TestTestStackShowsTheExchanges(t *testing.T) {
 	t.Parallel()
 	const want = "\texchange 3: ping 200, fault: ping: reply 200\n"
 	if output := childOutput(t); !strings.Contains(output, want) {
-		t.Errorf("got\n%s\nwant it to hold\n%s", output, want)
+		t.Errorf("got\n%s\nwant it to include\n%s", output, want)
 	}
 }
 
@@ -190,7 +190,7 @@ func edited(edit func(transport.Stack, middleware.Config) transport.Stack) confo
 	}
 }
 
-// onBase builds the default stack on a base that do stands in front of.
+// onBase builds the default stack on a base that do wraps.
 func onBase(do transport.LayerFunc) conformance.Build {
 	return func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return middleware.Default(cfg).RoundTripper(tripper{unwrapping{base}, do})
@@ -202,7 +202,7 @@ type untraced struct{ context.Context }
 
 func (untraced) Value(any) any { return nil }
 
-// renamingKeys gives each request another key, the same one to equal ones.
+// renamingKeys makes a layer that replaces each key by its upper case.
 func renamingKeys() transport.Layer {
 	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 		key := req.Header.Get(transport.KeyHeader)
@@ -223,15 +223,15 @@ func renamingKeys() transport.Layer {
 	})
 }
 
-// rewriting is a layer that reads answers up to limit bytes and puts others in
-// their place.
+// rewriting makes a layer that reads up to limit bytes of a response body and
+// rewrites them. closes says whether closing the new body closes the old one.
 func rewriting(limit int64, rewrite func([]byte) []byte, closes bool) transport.Layer {
 	return transport.NewLayerFunc("rewriting", transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		resp, err := next(req)
 		if err != nil || resp.Body == http.NoBody {
 			return resp, err
 		}
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, limit)) // the rest ends as the body does
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, limit)) // an error comes again with the rest
 		rest := resp.Body
 		again := struct {
 			io.Reader
@@ -245,8 +245,8 @@ func rewriting(limit int64, rewrite func([]byte) []byte, closes bool) transport.
 	})
 }
 
-// delaying is a layer that gives the answer to a finished span to whoever
-// finishes the next one.
+// delaying makes a layer that returns the response of each finished span to the
+// call that finishes the next one.
 func delaying() transport.Layer {
 	var mu sync.Mutex
 	var latest []byte

@@ -17,16 +17,19 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// TestStorm runs a storm over a stack: it creates spans and finishes them, from
-// 32 goroutines, while 30 % of the requests go wrong as [prefactortest.Storm] has it, drawn
-// with a seed. It runs in memory, and then over TCP with a twentieth of the
-// spans; its retries wait some milliseconds. With -short it takes a tenth of the
-// spans.
+// TestStorm creates and finishes spans from 32 goroutines, while the faults of
+// [prefactortest.Storm] strike 30 % of the requests. The faults are drawn with a
+// fixed seed. The storm runs in memory, and then over TCP with a twentieth of
+// the spans, but at least 32. With -short it uses a tenth of the spans. Retries
+// wait for a few milliseconds.
 //
-// Each call that succeeded must be there once, and each that failed once at most,
-// and not at all if [errs.MaybeApplied] says so; each caller must have its own
-// answer; no two calls may have the same key, and no call two; and no body and no
-// goroutine is left.
+// It checks that
+//
+//   - a call that succeeded was applied once, and one that failed at most once,
+//     and not at all if [errs.MaybeApplied] is false
+//   - each call gets its own response
+//   - each call has one key, and no other call has the same
+//   - no body stays open, and no goroutine is left
 func TestStorm(t *testing.T, build Build, spans int, options ...SuiteOption) {
 	s := newSuite(build, options)
 	if testing.Short() {
@@ -56,8 +59,8 @@ func TestStorm(t *testing.T, build Build, spans int, options ...SuiteOption) {
 	})
 }
 
-// checkStrays looks for goroutines that are left. It asks more than once: those
-// of connections and of losers end by themselves, but not at once.
+// checkStrays fails the test if goroutines are left. Those of connections and
+// of a hedge's losers get 5 seconds to end.
 func checkStrays(t *testing.T, strays func() []string) {
 	t.Helper()
 	const patience = 5 * time.Second
@@ -75,19 +78,20 @@ const (
 	stormRate    = 0.3
 )
 
-// milliseconds makes the waits of a policy short, for tests on real time.
+// milliseconds shortens the waits between attempts, for tests in real time.
 func milliseconds(cfg *middleware.Config) {
 	cfg.InitialRetryDelay, cfg.MaxRetryDelay = time.Millisecond, 5*time.Millisecond
 }
 
-// A stormCall is one call in a storm, and how it ended.
+// A stormCall is one call in a storm and its result.
 type stormCall struct {
 	key           string
 	err           error
-	number, other string // of its span, and of the one in its answer
+	number, other string // of its span, and of the span in its response
 }
 
-// A numberedSpan is the document of a span with the number that a storm gave it.
+// A numberedSpan is a response with a span and the number that the storm gave
+// it.
 type numberedSpan struct {
 	Details struct {
 		ID      string `json:"id"`
@@ -112,7 +116,7 @@ var (
 	opStormFinish = transport.NewOp[numberedSpan](spanFinish, http.MethodPost, "/agent_spans/{id}/finish")
 )
 
-// storm creates and finishes spans while everything goes wrong.
+// storm creates and finishes spans under random faults.
 func (r *rig) storm(t *testing.T, s *suite, spans int) {
 	t.Helper()
 	r.fake.Inject(prefactortest.Storm(stormRate)...)
@@ -133,7 +137,7 @@ func (r *rig) storm(t *testing.T, s *suite, spans int) {
 	r.fake.Heal()
 	r.checkStorm(t, s, calls)
 	if open := r.base.open.Load(); open != 0 {
-		broken(t, holdsBodies, nil, "%d answers are open after the storm", open)
+		broken(t, holdsBodies, nil, "%d response bodies are open after the storm", open)
 	}
 }
 
@@ -160,7 +164,7 @@ func (r *rig) stormSpan(ctx context.Context, number string) (calls []stormCall) 
 	return calls
 }
 
-// checkStorm holds what the callers were told against what the server did.
+// checkStorm compares the results of the calls with the server's journal.
 func (r *rig) checkStorm(t *testing.T, s *suite, calls []stormCall) {
 	t.Helper()
 	exchanges := make(map[string][]prefactortest.Exchange)
@@ -176,25 +180,25 @@ func (r *rig) checkStorm(t *testing.T, s *suite, calls []stormCall) {
 	known := make(map[string]bool)
 	for _, call := range calls {
 		if known[call.key] {
-			broken(t, holdsKey, exchanges[call.key], "two calls have the same")
+			broken(t, holdsKey, exchanges[call.key], "two calls have the same key")
 			return
 		}
 		known[call.key] = true
 	}
 	for key, shown := range exchanges {
 		if !known[key] {
-			broken(t, holdsKey, shown, "requests went out under a key that no call has")
+			broken(t, holdsKey, shown, "requests were sent with a key that no call has")
 			return
 		}
 	}
 	for _, call := range calls {
 		if !r.checkStormCall(t, s, call, exchanges[call.key]) {
-			return // one is enough to read
+			return // one failure is enough
 		}
 	}
 }
 
-// checkStormCall looks at one call, and reports whether all is well.
+// checkStormCall checks one call, and reports whether it found nothing wrong.
 func (r *rig) checkStormCall(t *testing.T, s *suite, call stormCall, shown []prefactortest.Exchange) bool {
 	t.Helper()
 	times := 0
@@ -206,15 +210,15 @@ func (r *rig) checkStormCall(t *testing.T, s *suite, call stormCall, shown []pre
 	failed := t.Failed()
 	switch {
 	case call.err == nil && times != 1:
-		broken(t, holdsOnce, shown, "a call succeeded, and was carried out %d times", times)
+		broken(t, holdsOnce, shown, "a call succeeded, and was applied %d times", times)
 	case times > 1:
-		broken(t, holdsOnce, shown, "a call was carried out %d times, and failed: %v", times, call.err)
+		broken(t, holdsOnce, shown, "a call failed, and was applied %d times: %v", times, call.err)
 	case call.err != nil && times == 1 && !errs.MaybeApplied(call.err):
-		broken(t, holdsOnce, shown, "MaybeApplied is false, but the call was carried out: %v", call.err)
+		broken(t, holdsOnce, shown, "MaybeApplied is false, but the call was applied: %v", call.err)
 	case call.number != call.other:
-		broken(t, holdsConcurrent, shown, "a call for span %s got the answer for span %s", call.number, call.other)
+		broken(t, holdsConcurrent, shown, "a call for span %s got the response for span %s", call.number, call.other)
 	case !s.hedged && call.err != nil && !errors.Is(call.err, errs.ErrExhausted):
-		broken(t, holdsRepeats, shown, "a call was given up early: %v", call.err)
+		broken(t, holdsRepeats, shown, "a call failed before its attempts were used up: %v", call.err)
 	}
 	r.checkError(t, shown, call.err)
 	return failed || !t.Failed()

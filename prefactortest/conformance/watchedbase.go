@@ -9,14 +9,14 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// watchedBase counts the bodies that are open, and what is read of them.
+// watchedBase counts the open response bodies and the bytes read from them.
 type watchedBase struct {
 	http.RoundTripper
 	open atomic.Int64
 	read atomic.Int64
 }
 
-// CloseIdleConnections hands the call on.
+// CloseIdleConnections closes the base's idle connections.
 func (b *watchedBase) CloseIdleConnections() { transport.CloseIdleConnections(b.RoundTripper) }
 
 // Unwrap returns the base.

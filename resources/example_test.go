@@ -30,9 +30,9 @@ func serve(options ...prefactortest.Option) *prefactortest.Server {
 	return server
 }
 
-// One API serves for an application's life.
+// An application makes one API and keeps it.
 func ExampleOpen() {
-	server := serve() // stands for the API
+	server := serve() // in place of the API
 	defer server.Close()
 
 	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
@@ -54,8 +54,8 @@ func ExampleOpen() {
 	// Output: pending active
 }
 
-// over returns an API with the default stack of cfg on a base transport, which
-// it may share with others.
+// over returns an API with the default stack of cfg on base, which several APIs may
+// share.
 func over(base http.RoundTripper, cfg middleware.Config) *resources.API {
 	rt, err := middleware.Default(cfg).RoundTripper(base)
 	if err != nil {
@@ -68,8 +68,8 @@ func over(base http.RoundTripper, cfg middleware.Config) *resources.API {
 	return resources.New(client)
 }
 
-// An ingestion token may write runs, and gets a 401 where it reads lists. So an
-// application that does both has two tokens: two APIs, one pool of connections.
+// An ingestion token may write runs, but gets a 401 when it reads lists. An
+// application that does both has two tokens: two APIs over one pool of connections.
 func Example_twoTokens() {
 	server := serve(prefactortest.WithToken("pf_ingestion", prefactortest.Grant{Ingestion: true}))
 	defer server.Close()
@@ -101,10 +101,10 @@ func Example_twoTokens() {
 
 // A company's certificate authority goes into the base transport.
 func Example_corporateCA() {
-	server := httptest.NewTLSServer(prefactortest.New()) // its certificate is known to nobody
+	server := httptest.NewTLSServer(prefactortest.New()) // its certificate isn't trusted by default
 	defer server.Close()
 
-	authorities := x509.NewCertPool() // in earnest: AppendCertsFromPEM to a copy of x509.SystemCertPool
+	authorities := x509.NewCertPool() // in production: x509.SystemCertPool and AppendCertsFromPEM
 	authorities.AddCert(server.Certificate())
 
 	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
@@ -120,13 +120,13 @@ func Example_corporateCA() {
 	// Output: pending
 }
 
-// The proxy comes from the environment (HTTPS_PROXY and its like), unless the
-// base transport names one.
+// The proxy comes from the environment (HTTPS_PROXY and the like), unless the base
+// transport sets one.
 func Example_proxy() {
 	server := serve()
 	defer server.Close()
 	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		fmt.Println("by way of the proxy:", r.In.URL.Path)
+		fmt.Println("through the proxy:", r.In.URL.Path)
 	}})
 	defer proxy.Close()
 	address, err := url.Parse(proxy.URL)
@@ -145,12 +145,12 @@ func Example_proxy() {
 	}
 	fmt.Println(run.Status)
 	// Output:
-	// by way of the proxy: /api/v1/agent_instance/register
+	// through the proxy: /api/v1/agent_instance/register
 	// pending
 }
 
-// An operation that has no method is sent as a raw request, through the same
-// stack: it gets its key, its retries and its typed errors.
+// An operation without a method is sent as a raw request through the same stack, and
+// so has a key, retries and typed errors.
 func Example_rawRequest() {
 	server := serve()
 	defer server.Close()
@@ -185,7 +185,7 @@ func Example_rawRequest() {
 	// Output: 200 terminated budget
 }
 
-// WithMeta tells status, headers and key of a typed call that succeeded.
+// WithMeta returns the status, header and key of a typed call that succeeded.
 func Example_withMeta() {
 	server := serve()
 	defer server.Close()

@@ -13,12 +13,12 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// guardInterval is how often a guard asks for its instance.
+// guardInterval is how often a guard reads its instance.
 const guardInterval = 30 * time.Second
 
-// TerminatedError is the cause with which a context of [API.Guard] ends when
-// the run was ended from outside. It is also in the error of every call that
-// this context ends.
+// TerminatedError is the cause of a context of [API.Guard] that ended because the
+// run was terminated from outside. The error of every call that this context ends
+// wraps it, too.
 type TerminatedError struct {
 	InstanceID string // the run
 	Reason     string // why; may be empty
@@ -32,9 +32,9 @@ func (e *TerminatedError) Error() string {
 	return text
 }
 
-// Guard returns a context for the work of one run: it is made from ctx and ends
-// with a [TerminatedError] as its cause when the instance is ended from outside.
-// Stop ends the guard, and the context with it; call it when the run is over.
+// Guard returns a context for the work of one run. It is derived from ctx, and
+// ends with a [TerminatedError] as its cause when the instance is terminated from
+// outside. stop ends the guard and the context; call it when the run is over.
 //
 //	work, stop := api.Guard(ctx, run.ID)
 //	defer stop()
@@ -43,18 +43,20 @@ func (e *TerminatedError) Error() string {
 //		log.Printf("stopped from outside: %s", terminated.Reason)
 //	}
 //
-// The end is learned in two ways. The fast one is the first response to one of
-// this API's writes that says so; the write itself still succeeds. The slow one is
-// to read the instance, at once and then every 30 seconds, so that a run that
-// writes nothing stops, too; if that is refused, as for a token that may not read
-// instances, the fast way remains. An instance that ends by itself ends no
-// context.
+// A guard learns of the termination in two ways:
 //
-// A late response for another instance never ends this context. Send what is to
-// be sent after the end, such as the failure of open spans, with ctx.
+//   - The first response to one of this API's writes that reports it. The write
+//     itself still succeeds.
+//   - A read of the instance, at once and then every 30 seconds, so that a run that
+//     writes nothing stops, too. If the API refuses the read, as it does for a
+//     token that may not read instances, only the first way is left.
 //
-// A guard has one goroutine, until stop is called or ctx ends. An instanceID
-// that can't be one ends the context at once, with an [errs.ClientError].
+// An instance that finishes by itself doesn't end the context, and a late response
+// for another instance never does. Use ctx for calls after the end, such as those
+// that finish the open spans as failed.
+//
+// A guard has one goroutine, until its context ends. If instanceID can't be an
+// instance's id, the context ends at once, with an [errs.ClientError] as its cause.
 func (a *API) Guard(ctx context.Context, instanceID string) (work context.Context, stop context.CancelFunc) {
 	work, end := context.WithCancelCause(ctx)
 	g := &guard{end: end}
@@ -67,7 +69,8 @@ func (a *API) Guard(ctx context.Context, instanceID string) (work context.Contex
 	return work, func() { end(nil) }
 }
 
-// watch ends a guard the slow way.
+// watch reads the instance until it has ended, and ends the guard if it was
+// terminated.
 func (a *API) watch(ctx context.Context, instanceID string, end context.CancelCauseFunc) {
 	instance, err := a.Instances.Watch(ctx, instanceID, guardInterval)
 	switch {
@@ -83,13 +86,13 @@ type guard struct{ end context.CancelCauseFunc }
 
 // guards holds the guards of one API, by instance.
 type guards struct {
-	controls middleware.Controls // read so far, also for guards that come later
+	controls middleware.Controls // those read so far, for guards that are added later
 
 	mu     sync.Mutex
 	active map[string]map[*guard]bool
 }
 
-// read ends the guards of the runs that an answer asks to stop.
+// read ends the guards of the runs that answer asks to stop.
 func (g *guards) read(_ context.Context, answer *transport.Answer) {
 	for _, control := range g.controls.Read(answer.Document()) {
 		g.terminate(control)

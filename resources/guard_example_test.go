@@ -13,7 +13,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// An agent that works until its run is ended from outside.
+// The agent works until its run is terminated from outside.
 func ExampleAPI_Guard() {
 	fake := prefactortest.New()
 	rt, err := middleware.Default(middleware.NewConfig("https://prefactor.test", prefactortest.Token)).RoundTripper(fake.RoundTripper())

@@ -19,8 +19,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// guarded runs a test in a bubble of virtual time, which fails it if a goroutine
-// is left over, with an API on a fake.
+// guarded runs a test in virtual time, with an API on a fake. The test fails if a
+// goroutine is left running.
 func guarded(t *testing.T, test func(t *testing.T, fake *prefactortest.Fake, api *resources.API)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -39,7 +39,7 @@ func guarded(t *testing.T, test func(t *testing.T, fake *prefactortest.Fake, api
 	})
 }
 
-// begin starts a run, and returns its id.
+// begin starts a run and returns its id.
 func begin(t *testing.T, api *resources.API) string {
 	t.Helper()
 	run, err := api.Instances.Register(t.Context(), instances.RegisterParams{
@@ -62,7 +62,8 @@ func step(ctx context.Context, api *resources.API, id string) error {
 	return err
 }
 
-// assertTerminated fails the test unless work ended with the end of the instance.
+// assertTerminated fails the test unless work ended because the instance was
+// terminated with that reason.
 func assertTerminated(t *testing.T, work context.Context, id, reason string) {
 	t.Helper()
 	end, ok := errors.AsType[*resources.TerminatedError](context.Cause(work))
@@ -71,7 +72,7 @@ func assertTerminated(t *testing.T, work context.Context, id, reason string) {
 	}
 }
 
-func TestGuardEndsTheWorkWithTheAnswerThatTellsOfTheEnd(t *testing.T) {
+func TestGuardEndsTheWorkWithTheResponseThatReportsTheTermination(t *testing.T) {
 	t.Parallel()
 	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
 		id := begin(t, api)
@@ -83,13 +84,13 @@ func TestGuardEndsTheWorkWithTheAnswerThatTellsOfTheEnd(t *testing.T) {
 		}
 		fake.Terminate(id, "over budget")
 		if err := step(work, api, id); err != nil {
-			t.Errorf("%v: the write that tells of the end still succeeds", err)
+			t.Errorf("%v, want the write that reports the termination to succeed", err)
 		}
 		assertTerminated(t, work, id, "over budget")
 
 		err := step(work, api, id)
 		if end, ok := errors.AsType[*resources.TerminatedError](err); !ok || end.Reason != "over budget" || !errors.Is(err, errs.ErrCanceled) {
-			t.Errorf("a call after the end: %v, want it canceled with the cause", err)
+			t.Errorf("a call after the end: %v, want a CanceledError with the cause", err)
 		}
 	})
 }
@@ -105,17 +106,17 @@ func TestGuardEndsTheWorkOfARunThatWritesNothing(t *testing.T) {
 		<-work.Done()
 		assertTerminated(t, work, id, "by hand")
 		if took := time.Since(began); took != time.Minute {
-			t.Errorf("after %s, want 60s: asked at once, and every 30s", took)
+			t.Errorf("after %s, want 60s: a read at once, and one every 30s", took)
 		}
 	})
 }
 
-func TestGuardOfARunThatHasEndedBeforeEndsAtOnce(t *testing.T) {
+func TestGuardOfATerminatedRunEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
 		id := begin(t, api)
 		fake.Terminate(id, "early")
-		if err := step(t.Context(), api, id); err != nil { // the layer tells of it, and nobody listens
+		if err := step(t.Context(), api, id); err != nil { // its response reports the termination before there is a guard
 			t.Error(err)
 		}
 		work, stop := api.Guard(t.Context(), id)
@@ -125,7 +126,7 @@ func TestGuardOfARunThatHasEndedBeforeEndsAtOnce(t *testing.T) {
 	})
 }
 
-func TestGuardKeepsTheFastWayWhereItMustNotAsk(t *testing.T) {
+func TestGuardReadsResponsesWhereItMayNotReadTheInstance(t *testing.T) {
 	t.Parallel()
 	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
 		fake.Inject(prefactortest.On("agent_instances.get").Reply(403))
@@ -134,7 +135,7 @@ func TestGuardKeepsTheFastWayWhereItMustNotAsk(t *testing.T) {
 		defer stop()
 		time.Sleep(time.Hour)
 		if work.Err() != nil {
-			t.Errorf("%v: a refusal to tell isn't the end", context.Cause(work))
+			t.Errorf("%v, want the context to go on after a read that was refused", context.Cause(work))
 		}
 		fake.Terminate(id, "x")
 		if err := step(work, api, id); err != nil {
@@ -144,7 +145,7 @@ func TestGuardKeepsTheFastWayWhereItMustNotAsk(t *testing.T) {
 	})
 }
 
-func TestAnEndThatIsNotFromOutsideEndsNoWork(t *testing.T) {
+func TestGuardOutlivesTheFinishOfItsRun(t *testing.T) {
 	t.Parallel()
 	guarded(t, func(t *testing.T, _ *prefactortest.Fake, api *resources.API) {
 		id := begin(t, api)
@@ -160,7 +161,7 @@ func TestAnEndThatIsNotFromOutsideEndsNoWork(t *testing.T) {
 	})
 }
 
-func TestALateAnswerOfAnEarlierRunLeavesTheNextOneAlone(t *testing.T) {
+func TestALateResponseForAnEarlierRunDoesNotEndTheNext(t *testing.T) {
 	t.Parallel()
 	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
 		first := begin(t, api)
@@ -169,7 +170,7 @@ func TestALateAnswerOfAnEarlierRunLeavesTheNextOneAlone(t *testing.T) {
 		fake.Terminate(first, "late")
 		fake.Inject(prefactortest.On("agent_spans.create").Delay(10 * time.Second))
 		var late sync.WaitGroup
-		late.Go(func() { // a write that is still under way when the run is over
+		late.Go(func() { // a write that is still in progress when the run is over
 			if err := step(t.Context(), api, first); err != nil {
 				t.Error(err)
 			}
@@ -182,10 +183,10 @@ func TestALateAnswerOfAnEarlierRunLeavesTheNextOneAlone(t *testing.T) {
 		defer stopNext()
 		late.Wait()
 		if nextWork.Err() != nil {
-			t.Errorf("%v: the next run was ended by an answer of the one before", context.Cause(nextWork))
+			t.Errorf("%v: a response for the first run ended the next one", context.Cause(nextWork))
 		}
 		if context.Cause(firstWork) != context.Canceled {
-			t.Errorf("%v, want the first guard ended by stop alone", context.Cause(firstWork))
+			t.Errorf("%v, want the first guard to be ended only by stop", context.Cause(firstWork))
 		}
 		if err := step(nextWork, api, next); err != nil {
 			t.Error(err)
@@ -205,17 +206,17 @@ func TestGuardEndsWithItsParentAndWithStop(t *testing.T) {
 			t.Errorf("%v, want the parent's cause", context.Cause(work))
 		}
 		stop()
-		stop() // twice is fine
+		stop() // may be called twice
 
 		work, stop = api.Guard(t.Context(), id)
 		stop()
 		if context.Cause(work) != context.Canceled {
-			t.Errorf("%v, want it canceled", context.Cause(work))
+			t.Errorf("%v, want context.Canceled", context.Cause(work))
 		}
 	})
 }
 
-func TestGuardOfAnImpossibleInstanceEndsAtOnceWithTheReason(t *testing.T) {
+func TestGuardOfAnInvalidInstanceIDEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	guarded(t, func(t *testing.T, _ *prefactortest.Fake, api *resources.API) {
 		work, stop := api.Guard(t.Context(), "")
@@ -227,7 +228,7 @@ func TestGuardOfAnImpossibleInstanceEndsAtOnceWithTheReason(t *testing.T) {
 	})
 }
 
-func TestManyGuardsHearOfTheirOwnInstances(t *testing.T) {
+func TestEachGuardFollowsItsOwnInstance(t *testing.T) {
 	t.Parallel()
 	const runs, guards = 8, 4
 	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
@@ -296,8 +297,8 @@ func guardedWith(t *testing.T, source middleware.TokenSource, test func(t *testi
 	})
 }
 
-// A token that can't be had for a moment, over one of the guard's questions, is
-// neither the run's end nor the guard's.
+// A token source that fails during one of the guard's reads ends neither the run's
+// context nor the guard.
 func TestGuardOutlivesAnOutageOfTheTokenSource(t *testing.T) {
 	t.Parallel()
 	for name, failure := range map[string]error{"an error": errors.New("the token service restarts"), "an empty token": nil} {
@@ -324,17 +325,17 @@ func TestGuardOutlivesAnOutageOfTheTokenSource(t *testing.T) {
 				fake.Terminate(id, "budget")
 				time.Sleep(time.Minute)
 				if _, ok := errors.AsType[*resources.TerminatedError](context.Cause(work)); !ok {
-					t.Errorf("the guard no longer asks: %v", context.Cause(work))
+					t.Errorf("the guard no longer reads the instance: %v", context.Cause(work))
 				}
 			})
 		})
 	}
 }
 
-func TestAGuardThatComesLateHearsWhatWasTold(t *testing.T) {
+func TestALaterGuardKnowsAnEarlierTermination(t *testing.T) {
 	t.Parallel()
 	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
-		fake.Inject(prefactortest.On("agent_instances.get").Reply(401).Optional()) // only the fast way is left
+		fake.Inject(prefactortest.On("agent_instances.get").Reply(401).Optional()) // only responses to writes are left
 		id := begin(t, api)
 		fake.Terminate(id, "budget")
 		if err := step(t.Context(), api, id); err != nil {
@@ -349,7 +350,7 @@ func TestAGuardThatComesLateHearsWhatWasTold(t *testing.T) {
 	})
 }
 
-func TestWatchOutlivesTheTimeoutOfOneQuestion(t *testing.T) {
+func TestWatchOutlivesTheTimeoutOfOneRead(t *testing.T) {
 	t.Parallel()
 	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
 		id := begin(t, api)

@@ -15,7 +15,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// stackBase notes the frames from a call to itself, the innermost first.
+// stackBase records the frames from a call to itself, the innermost first.
 type stackBase struct {
 	http.RoundTripper
 	frames []runtime.Frame
@@ -36,9 +36,9 @@ func (b *stackBase) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.RoundTripper.RoundTrip(req)
 }
 
-// A reader who follows a call from its operation to the connection passes each of
-// these. Run the test with -v to see them, and with -gcflags=all=-l to be sure
-// that inlining hides none.
+// The test counts the frames that a reader meets on the way of a call from its
+// operation to the base. Run it with -v to see them, and with -gcflags=all=-l so that
+// inlining hides none.
 func TestThePathOfACallIsShort(t *testing.T) {
 	t.Parallel()
 	const mostFrames, mostFiles = 25, 12
@@ -63,9 +63,9 @@ func TestThePathOfACallIsShort(t *testing.T) {
 		t.Logf("%2d %-26s %s", len(base.frames)-i, file, name)
 	}
 	if n := len(base.frames); n < 10 || n > mostFrames {
-		t.Errorf("%d frames lie between Spans.Create and the base, want %d at most", n, mostFrames)
+		t.Errorf("%d frames from Spans.Create to the base, want %d at most", n, mostFrames)
 	}
 	if n := len(files); n > mostFiles {
-		t.Errorf("they are in %d files, want %d at most", n, mostFiles)
+		t.Errorf("the frames are in %d files, want %d at most", n, mostFiles)
 	}
 }

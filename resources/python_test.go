@@ -21,13 +21,13 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// The tests in this file hold what the Python package prefactor_http is tested
-// for by its authors, through the default stack. What they ask of the config is
-// in transport, of the params and models in instances and spans, and of bulk
+// The tests in this file check, through the default stack, what the authors of the
+// Python package prefactor_http test in it. Their tests of the config are in
+// middleware, those of params and models in instances and spans, and those of bulk
 // requests in bulk.
 
-// whenever runs test in a bubble of virtual time, with a fake that meets the
-// faults and an API that talks to it.
+// whenever runs test in virtual time, with a fake that injects the faults and an API
+// that talks to it.
 func whenever(t *testing.T, test func(*testing.T, *prefactortest.Fake, *resources.API), faults ...prefactortest.Fault) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestACallersKeyIsInHeaderAndBody(t *testing.T) {
 	})
 }
 
-func TestEveryWriteHasAKeyAndNoReadHasOne(t *testing.T) {
+func TestOnlyWritesHaveAKey(t *testing.T) {
 	t.Parallel()
 	whenever(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
 		if _, err := api.Client.Do(t.Context(), post); err != nil {
@@ -126,7 +126,7 @@ func TestTheKeyIsTheSameOnEveryAttempt(t *testing.T) {
 	}
 }
 
-func TestErrorStatusesAreKinds(t *testing.T) {
+func TestErrorStatusesHaveKinds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		status int
@@ -171,7 +171,7 @@ func TestErrorStatusesAreKinds(t *testing.T) {
 	}
 }
 
-func TestWhatFailsOnEveryAttemptIsExhaustedWithTheLastErrorInside(t *testing.T) {
+func TestAfterTheLastAttemptTheErrorWrapsTheLastFailure(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
@@ -212,14 +212,14 @@ func TestWhatFailsOnEveryAttemptIsExhaustedWithTheLastErrorInside(t *testing.T) 
 					t.Errorf("%d attempts, want 1 and 3 retries", n)
 				}
 				if !strings.Contains(fmt.Sprint(err), "4 attempts") {
-					t.Errorf("the error doesn't tell the attempts: %v", err)
+					t.Errorf("the error doesn't give the number of attempts: %v", err)
 				}
 			}, test.fault)
 		})
 	}
 }
 
-func TestWithoutRetriesTheErrorIsTheAttemptsOwn(t *testing.T) {
+func TestWithoutRetriesTheErrorIsThatOfTheAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
@@ -232,7 +232,7 @@ func TestWithoutRetriesTheErrorIsTheAttemptsOwn(t *testing.T) {
 	})
 }
 
-func TestAMalformedSuccessIsAContractErrorAtOnce(t *testing.T) {
+func TestAMalformedSuccessIsNotRetried(t *testing.T) {
 	t.Parallel()
 	whenever(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
 		_, err := api.Client.Do(t.Context(), post)
@@ -241,7 +241,7 @@ func TestAMalformedSuccessIsAContractErrorAtOnce(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		if n := len(fake.Journal()); n != 1 {
-			t.Errorf("%d attempts: the call may have been applied", n)
+			t.Errorf("%d attempts, want 1: the call may have been applied", n)
 		}
 	}, prefactortest.On("*").Reply(200).Body("<html>ok</html>"))
 }
@@ -391,7 +391,7 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-func TestKeysOfUpTo64CharactersAreTakenByEveryOperation(t *testing.T) {
+func TestEveryOperationAcceptsKeysOfUpTo64Characters(t *testing.T) {
 	t.Parallel()
 	operations := map[string]func(context.Context, *resources.API, transport.Option) error{
 		"register": func(ctx context.Context, api *resources.API, key transport.Option) error {
@@ -434,7 +434,7 @@ func TestKeysOfUpTo64CharactersAreTakenByEveryOperation(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithMissingFieldsIsASuccess(t *testing.T) {
+func TestAResponseWithMissingFieldsIsASuccess(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("*").Always().Reply(200).Body(`{"details":{"id":"x"}}`))

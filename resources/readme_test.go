@@ -18,7 +18,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// The README's examples stand here, and are run.
+// The tests of this file run the README's examples.
 
 func TestREADMEQuickStart(t *testing.T) {
 	t.Parallel()

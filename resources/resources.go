@@ -1,16 +1,16 @@
-// Package resources groups the API's operations: one value, made once, for an
-// application's life.
+// Package resources groups the API's operations in one value, which an
+// application makes once and keeps.
 //
 //	api, err := resources.Open(middleware.NewConfig("", token))
 //	run, err := api.Instances.Register(ctx, instances.RegisterParams{AgentID: agent})
 //
-// [Open] is for those who start from the default stack. Who has a transport
-// stack of their own makes a [transport.Client] on it and calls [New], or just
-// [instances.New], [spans.New] or [bulk.New]; so does who tunes the base
-// transport, or puts several tokens over one.
+// [Open] starts from the default stack. To send through a transport stack of your
+// own, make a [transport.Client] on it and call [New], or just [instances.New],
+// [spans.New] or [bulk.New]. Do the same to tune the base transport, or to use
+// several tokens over one base transport.
 //
-// Who comes from the Python or TypeScript client finds each of its names in
-// MIGRATING.md, beside this file.
+// MIGRATING.md, beside this file, lists each name of the Python and TypeScript
+// clients with its counterpart here.
 package resources
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// API is all operations on one client. It is safe for concurrent use.
+// API has all operations, on one client. It is safe for concurrent use.
 type API struct {
 	Instances *instances.Service
 	Spans     *spans.Service
@@ -48,16 +48,16 @@ func New(client *transport.Client) *API {
 }
 
 // Open returns the operations, sent through the default stack of cfg on a base
-// transport of its own. Each edit gets the stack and returns another, in which a
-// team puts its own layers:
+// transport of its own. Each edit gets the stack and returns a changed one, for
+// example with layers of your own:
 //
 //	api, err := resources.Open(cfg, func(s transport.Stack) transport.Stack {
 //		return s.PerCall(audit).Wire(signing)
 //	})
 //
-// The error holds everything that is wrong with cfg or with the stack, an
-// [errs.ClientError] each. What an edit takes out isn't asked for: with an auth
-// layer in place of the default one, cfg needs no token.
+// The error joins everything that is wrong with cfg or with the stack, each as an
+// [errs.ClientError]. A field of cfg that only a removed layer needs isn't checked:
+// with an auth layer in place of the default one, cfg needs no token.
 func Open(cfg middleware.Config, edits ...func(transport.Stack) transport.Stack) (*API, error) {
 	stack := middleware.Default(cfg)
 	for _, edit := range edits {
@@ -77,6 +77,6 @@ func Open(cfg middleware.Config, edits ...func(transport.Stack) transport.Stack)
 	return New(client), nil
 }
 
-// Close closes the connections that no call uses. The API stays usable, and may
-// be closed again.
+// Close closes the connections that no call uses. The API stays usable, and Close
+// may be called again.
 func (a *API) Close() { a.Client.CloseIdleConnections() }

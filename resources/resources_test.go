@@ -17,7 +17,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-func TestOpenReportsWhatIsWrong(t *testing.T) {
+func TestOpenReportsMistakesInConfigAndEdits(t *testing.T) {
 	t.Parallel()
 	bad := middleware.NewConfig("", "pf_1")
 	bad.MaxRetries, bad.RetryMultiplier = -1, 0
@@ -114,9 +114,8 @@ func TestAnAPIIsSafeForConcurrentUse(t *testing.T) {
 	}
 }
 
-// TestTheServerOfTheDocumentationTakesEveryField sends each field to a fake that
-// refuses what the API's documentation doesn't mention.
-func TestTheServerOfTheDocumentationTakesEveryField(t *testing.T) {
+// The fake refuses every field that the API's documentation doesn't mention.
+func TestTheStrictFakeAcceptsEveryField(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New(prefactortest.WithT(t), prefactortest.Strict())
 	api := open(t, fake, func(*middleware.Config) {})
@@ -164,7 +163,7 @@ func TestTheServerOfTheDocumentationTakesEveryField(t *testing.T) {
 	}
 }
 
-func TestASpanOfARunThatWasEndedFromOutsideCarriesControl(t *testing.T) {
+func TestASpanOfATerminatedRunHasControl(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New()
 	api := open(t, fake, func(*middleware.Config) {})

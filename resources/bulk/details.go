@@ -2,11 +2,11 @@ package bulk
 
 import "github.com/prefactordev/prefactor-go/transport"
 
-// Details decodes the record that an item's operation answered with, which is a
-// T such as [spans.Span] or [instances.Instance]: whole, with its Raw and its
-// Control. Any other T is decoded from the document's member "details" by the
-// rules of encoding/json/v2. For an item that failed it returns the error. A
-// document that holds no T is an [errs.ContractError].
+// Details decodes the record that an item's operation returned into a T. A
+// [spans.Span] or an [instances.Instance] is complete, with its Raw and, of a span,
+// its Control. Any other T is decoded from the document's member "details" by the rules
+// of encoding/json/v2. If the item failed, Details returns its error; if its
+// document holds no T, an [errs.ContractError].
 //
 //	span, err := bulk.Details[spans.Span](out)
 //

@@ -10,14 +10,14 @@ import (
 	"github.com/prefactordev/prefactor-go/resources/spans"
 )
 
-// output returns the only output of a request whose item has document as its
-// answer.
+// output returns the output of a request with one item, for which the server
+// returns document.
 func output(t *testing.T, document string) bulk.Output {
 	t.Helper()
 	return execute(t, `{"status":"success","outputs":{"item-001":`+document+`}}`, items("item-001")).Outputs[0]
 }
 
-func TestDetailsOfASpanAreWhole(t *testing.T) {
+func TestDetailsOfASpanAreComplete(t *testing.T) {
 	t.Parallel()
 	out := output(t, `{"status":"success","details":{"id":"s","started_at":7,"payload":{"n":9007199254740993},"new":1},"control":{"terminate":true,"reason":"budget"}}`)
 	span, err := bulk.Details[spans.Span](out)
@@ -38,7 +38,7 @@ func TestDetailsOfASpanAreWhole(t *testing.T) {
 	}
 }
 
-func TestDetailsOfAnInstanceAreWhole(t *testing.T) {
+func TestDetailsOfAnInstanceAreComplete(t *testing.T) {
 	t.Parallel()
 	instance, err := bulk.Details[instances.Instance](output(t, `{"status":"success","details":{"id":"i","status":"terminated","new":1}}`))
 	if err != nil {
@@ -64,7 +64,7 @@ func TestDetailsOfATypeOfYourOwn(t *testing.T) {
 	}
 }
 
-func TestDetailsThatAreNotThere(t *testing.T) {
+func TestMissingDetailsAreAContractError(t *testing.T) {
 	t.Parallel()
 	list := output(t, `{"status":"success","summaries":[{"id":"agent_123"}]}`)
 	if got, err := bulk.Details[spans.Span](list); got != nil || !errors.Is(err, errs.ErrContract) {

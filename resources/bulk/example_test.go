@@ -15,7 +15,8 @@ import (
 	"github.com/prefactordev/prefactor-go/resources/spans"
 )
 
-// connect returns an API that talks to a fake server, which close ends.
+// connect returns an API that talks to a fake server, and a function that closes the
+// server.
 func connect() (api *resources.API, close func()) {
 	server, err := prefactortest.New().Listen("127.0.0.1:0")
 	if err != nil {
@@ -27,8 +28,8 @@ func connect() (api *resources.API, close func()) {
 	return api, func() { _ = server.Close() }
 }
 
-// A whole run in one request: the ids are chosen here, so that one item can name
-// what another makes.
+// A whole run in one request. The ids are chosen here, so that an item can refer to
+// what another item creates.
 func ExampleService_Execute() {
 	api, done := connect()
 	defer done()
@@ -55,8 +56,8 @@ func ExampleService_Execute() {
 	// Output: 5 complete {"text":"hi"}
 }
 
-// The server stops at the first item that fails. What it left can be sent again
-// as it is.
+// The server stops at the first item that fails. The items that it left unprocessed
+// can be sent again unchanged.
 func ExampleResponse() {
 	api, done := connect()
 	defer done()
@@ -93,7 +94,8 @@ func ExampleResponse() {
 	// register-second is done
 }
 
-// An operation that has no function here is named as the API names it in bulk.
+// An operation that has no function here is sent by the name that the API gives it
+// in bulk.
 func ExampleNewItem() {
 	api, done := connect()
 	defer done()

@@ -14,12 +14,12 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// minKey is the length that the API asks of an item's key at least.
+// minKey is the least length of an item's key that the API accepts.
 const minKey = 8
 
-// Item is one operation of a bulk request. The functions of this package make
-// one; where they get an empty key, they make a random UUID, which can be read
-// from Key before the item is sent.
+// Item is one operation of a bulk request. Make it with a function of this
+// package: it replaces an empty key with a random UUID, which can be read from Key
+// before the item is sent.
 type Item struct {
 	// Type is the operation's name in bulk, such as "agent_spans/create".
 	// Required.
@@ -30,15 +30,16 @@ type Item struct {
 	Key string
 
 	// Params encodes to a JSON object, whose members are sent beside the type and
-	// the key; nil for none. If it is a [transport.Validator], it is checked before
-	// it is sent.
+	// the key; nil means no members. If Params is a [transport.Validator], it is
+	// checked before anything is sent.
 	Params any
 }
 
-// NewItem returns an item of any type that the API takes in bulk. Ids that stand
-// in the operation's path elsewhere are members of params here, such as
-// agent_instance_id, agent_span_id and agent_id; what stands under "details"
-// elsewhere does so here too. An empty key is replaced by a random UUID.
+// NewItem returns an item of any type that the API accepts in bulk. An id that a
+// single operation has in its path is a member of params here, such as
+// agent_instance_id, agent_span_id or agent_id. What a single operation has under
+// "details" is under "details" here, too. An empty key is replaced by a random
+// UUID.
 func NewItem(itemType, key string, params any) Item {
 	if key == "" {
 		key = uuid.NewString()
@@ -46,32 +47,32 @@ func NewItem(itemType, key string, params any) Item {
 	return Item{Type: itemType, Key: key, Params: params}
 }
 
-// RegisterInstance returns an item that does what [instances.Service.Register]
-// does. An empty key is replaced by a random UUID.
+// RegisterInstance returns an item for [instances.Service.Register]. An empty key
+// is replaced by a random UUID.
 func RegisterInstance(key string, params instances.RegisterParams) Item {
 	return NewItem("agent_instances/register", key, params.WithDefaults())
 }
 
-// StartInstance returns an item that does what [instances.Service.Start] does. An
-// empty key is replaced by a random UUID.
+// StartInstance returns an item for [instances.Service.Start]. An empty key is
+// replaced by a random UUID.
 func StartInstance(key, id string, params instances.StartParams) Item {
 	return NewItem("agent_instances/start", key, startInstance{id, params})
 }
 
-// FinishInstance returns an item that does what [instances.Service.Finish] does.
-// An empty key is replaced by a random UUID.
+// FinishInstance returns an item for [instances.Service.Finish]. An empty key is
+// replaced by a random UUID.
 func FinishInstance(key, id string, params instances.FinishParams) Item {
 	return NewItem("agent_instances/finish", key, finishInstance{id, params})
 }
 
-// CreateSpan returns an item that does what [spans.Service.Create] does. An empty
-// key is replaced by a random UUID.
+// CreateSpan returns an item for [spans.Service.Create]. An empty key is replaced
+// by a random UUID.
 func CreateSpan(key string, params spans.CreateParams) Item {
 	return NewItem("agent_spans/create", key, createSpan{params.WithDefaults()})
 }
 
-// FinishSpan returns an item that does what [spans.Service.Finish] does. An empty
-// key is replaced by a random UUID.
+// FinishSpan returns an item for [spans.Service.Finish]. An empty key is replaced
+// by a random UUID.
 func FinishSpan(key, id string, params spans.FinishParams) Item {
 	return NewItem("agent_spans/finish", key, finishSpan{id, params.WithDefaults()})
 }
@@ -120,7 +121,7 @@ func required(field, value string) error {
 	return nil
 }
 
-// encode checks the item and returns it as it is sent.
+// encode checks the item and returns its JSON.
 func (i Item) encode() (jsontext.Value, error) {
 	if err := required("_type", i.Type); err != nil {
 		return nil, err
@@ -142,13 +143,13 @@ func (i Item) encode() (jsontext.Value, error) {
 	}
 	text, err := compose(i.Type, i.Key, jsontext.Value(object))
 	if err != nil {
-		return nil, &errs.ClientError{Field: "params", Problem: "must not have the members _type and idempotency_key: give them as Type and Key"}
+		return nil, &errs.ClientError{Field: "params", Problem: "must have neither a member _type nor a member idempotency_key: use the item's Type and Key"}
 	}
 	return text, nil
 }
 
-// compose puts an item's type and key in front of the members of its params. A
-// name that stands twice is an error.
+// compose returns the members of params with the item's type and key in front of
+// them. A duplicate name is an error.
 func compose(itemType, key string, params jsontext.Value) (jsontext.Value, error) {
 	var text bytes.Buffer
 	enc := jsontext.NewEncoder(&text)

@@ -12,36 +12,37 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// Response is what became of the items of a request.
+// Response says what happened to each item of a request.
 type Response struct {
-	// Outputs are the items that the server carried out, or tried to, in the
+	// Outputs are the results of the items that the server executed, in the
 	// request's order. The last of them may have failed.
 	Outputs []Output
 
-	// Unprocessed are the items that the answer doesn't mention, in the request's
-	// order: the server stops at the first that fails. They can be sent again as
-	// they are.
+	// Unprocessed are the items that the response doesn't mention, in the request's
+	// order: the server stops at the first item that fails. They can be sent again
+	// unchanged.
 	Unprocessed []Item
 
 	source rawjson.Source
 }
 
-// Output is what became of one item.
+// Output is the result of one item.
 type Output struct {
 	Item Item // as it was sent
 
-	// Err is why the item failed, nil if it succeeded: one of the kinds of server
-	// error of package errs, whose Status is 0; or an [errs.ContractError] if the
-	// item's document says neither "success" nor "error".
+	// Err is why the item failed; nil if it succeeded. It is an [errs.APIError] or
+	// one of the kinds around it, with a Status of 0; or an [errs.ContractError] if
+	// the item's document is neither an error nor a success. A document with details
+	// is a success, whatever its status, unless that is "error".
 	Err error
 
-	// Document is what the operation would have answered on its own. It must not
-	// be changed.
+	// Document is the document that the operation would have returned on its own.
+	// It must not be changed.
 	Document jsontext.Value
 }
 
-// Output returns the output of the item with the given key; ok is false if the
-// server didn't process it, or never got it.
+// Output returns the output of the item with the given key. ok is false if the
+// server didn't process that item, or never got it.
 func (r *Response) Output(key string) (out Output, ok bool) {
 	for _, out := range r.Outputs {
 		if out.Item.Key == key {
@@ -51,8 +52,10 @@ func (r *Response) Output(key string) (out Output, ok bool) {
 	return Output{}, false
 }
 
-// Err returns nil if every item succeeded. Otherwise it names the first item
-// that failed, around its error, and tells how many were left over.
+// Err returns nil if every item succeeded. Otherwise it returns an error that names
+// the first item that failed, wraps that item's error, and says how many items were
+// left unprocessed. If none failed, but some were left unprocessed, that is an
+// error, too.
 func (r *Response) Err() error {
 	for n, out := range r.Outputs {
 		if out.Err != nil {
@@ -61,37 +64,37 @@ func (r *Response) Err() error {
 		}
 	}
 	if n := len(r.Unprocessed); n > 0 {
-		return fmt.Errorf("prefactor: bulk: the answer doesn't mention %d of %d items: send them again", n, len(r.Outputs)+n)
+		return fmt.Errorf("prefactor: bulk: the response doesn't mention %d of %d items: send them again", n, len(r.Outputs)+n)
 	}
 	return nil
 }
 
-// Raw returns the answer's whole document. It must not be changed.
+// Raw returns the response's whole document. It must not be changed.
 func (r *Response) Raw() jsontext.Value { return r.source.Raw() }
 
-// answer is the document of bulk.execute.
-type answer struct {
+// executed is the document that bulk.execute returns.
+type executed struct {
 	Outputs map[string]jsontext.Value `json:"outputs"`
 
 	source rawjson.Source
 }
 
-var _ transport.Checker = (*answer)(nil)
+var _ transport.Checker = (*executed)(nil)
 
 // Check implements [transport.Checker].
-func (a *answer) Check(document jsontext.Value) error {
-	if a.Outputs == nil {
+func (e *executed) Check(document jsontext.Value) error {
+	if e.Outputs == nil {
 		return errors.New("its document has no outputs")
 	}
-	a.source = rawjson.At(document, "")
+	e.source = rawjson.At(document, "")
 	return nil
 }
 
-// response puts the outputs into the order of the items.
-func (a *answer) response(items []Item) *Response {
-	r := &Response{source: a.source}
+// response returns the outputs in the order of the items.
+func (e *executed) response(items []Item) *Response {
+	r := &Response{source: e.source}
 	for _, item := range items {
-		document, ok := a.Outputs[item.Key]
+		document, ok := e.Outputs[item.Key]
 		if !ok {
 			r.Unprocessed = append(r.Unprocessed, item)
 			continue
@@ -101,7 +104,7 @@ func (a *answer) response(items []Item) *Response {
 	return r
 }
 
-// failure returns the error that an item's document stands for.
+// failure returns the error in an item's document, nil if the item succeeded.
 func failure(document jsontext.Value) error {
 	d, err := errs.ParseDocument(document)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/prefactordev/prefactor-go/resources/spans"
 )
 
-// items makes items with the given keys.
+// items returns items with the given keys.
 func items(keys ...string) []bulk.Item {
 	all := make([]bulk.Item, len(keys))
 	for n, key := range keys {
@@ -20,7 +20,7 @@ func items(keys ...string) []bulk.Item {
 	return all
 }
 
-// execute sends items and gets document as the answer.
+// execute sends items, for which the server returns document.
 func execute(t *testing.T, document string, items []bulk.Item) *bulk.Response {
 	t.Helper()
 	service, _ := answering(t, document)
@@ -42,7 +42,7 @@ func keysOf(r *bulk.Response) (outputs, unprocessed string) {
 	return strings.Join(done, " "), strings.Join(left, " ")
 }
 
-func TestOutputsComeInTheOrderOfTheRequest(t *testing.T) {
+func TestOutputsAreInTheOrderOfTheRequest(t *testing.T) {
 	t.Parallel()
 	resp := execute(t, `{"status":"success","outputs":{
 		"item-003":{"status":"success"},"item-001":{"status":"success"},"unknown-item":{"status":"success"},"item-002":{"status":"success"}
@@ -59,7 +59,7 @@ func TestOutputsComeInTheOrderOfTheRequest(t *testing.T) {
 	}
 }
 
-func TestWhatFollowsTheFirstErrorIsListedAsUnprocessed(t *testing.T) {
+func TestItemsAfterTheFirstErrorAreUnprocessed(t *testing.T) {
 	t.Parallel()
 	resp := execute(t, `{"status":"success","outputs":{
 		"item-001":{"status":"success","details":{"id":"agent_1"}},
@@ -82,7 +82,7 @@ func TestWhatFollowsTheFirstErrorIsListedAsUnprocessed(t *testing.T) {
 	}
 }
 
-func TestItemsThatTheAnswerDoesNotMentionAreAnError(t *testing.T) {
+func TestItemsThatTheResponseDoesNotMentionAreAnError(t *testing.T) {
 	t.Parallel()
 	resp := execute(t, `{"outputs":{"item-001":{"status":"success"}}}`, items("item-001", "item-002"))
 	if _, unprocessed := keysOf(resp); unprocessed != "item-002" || resp.Err() == nil {
@@ -112,7 +112,7 @@ func TestTheKindOfAnItemsErrorFollowsItsCode(t *testing.T) {
 		{"auth", `{"status":"error","code":"bad_authtoken"}`, errs.ErrAuth},
 		{"neither success nor error", `{"status":"pending"}`, errs.ErrContract},
 		{"neither status nor details", `{}`, errs.ErrContract},
-		{"no object", `"success"`, errs.ErrContract},
+		{"a string", `"success"`, errs.ErrContract},
 		{"null", `null`, errs.ErrContract},
 	}
 	for _, test := range tests {
@@ -137,7 +137,7 @@ func TestTheKindOfAnItemsErrorFollowsItsCode(t *testing.T) {
 	})
 }
 
-func TestAnItemsErrorOfOddMembersIsStillTheServersRefusal(t *testing.T) {
+func TestAnItemsErrorWithOddMembersComesFromTheServer(t *testing.T) {
 	t.Parallel()
 	out := output(t, `{"status":"error","code":17,"message":["m"]}`)
 	if !errs.FromServer(out.Err) || errs.MaybeApplied(out.Err) {
@@ -145,7 +145,7 @@ func TestAnItemsErrorOfOddMembersIsStillTheServersRefusal(t *testing.T) {
 	}
 }
 
-func TestAnItemWithDetailsAndNoStatusSucceeded(t *testing.T) {
+func TestAnItemWithDetailsAndNoStatusIsASuccess(t *testing.T) {
 	t.Parallel()
 	if out := output(t, `{"details":{"id":"s"}}`); out.Err != nil {
 		t.Errorf("got %v", out.Err)

@@ -12,8 +12,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// Service sends bulk requests. It is safe for concurrent use; one serves for an
-// application's life.
+// Service sends bulk requests. It is safe for concurrent use, and one is enough for
+// an application's life.
 type Service struct {
 	client *transport.Client
 }
@@ -21,27 +21,27 @@ type Service struct {
 // New returns a Service that sends through client.
 func New(client *transport.Client) *Service { return &Service{client} }
 
-// execute may be sent again without a key of its own: its items have theirs.
-var execute = transport.NewOp[answer]("bulk.execute", http.MethodPost, "/bulk", transport.Replayable(), transport.HeaderKey())
+// execute may be repeated without a key of its own, because each item has one.
+var execute = transport.NewOp[executed]("bulk.execute", http.MethodPost, "/bulk", transport.Replayable(), transport.HeaderKey())
 
-// Request is many operations in one request.
+// Request is a list of operations that are sent as one request.
 type Request struct {
-	Items []Item // carried out in this order; at least one, each with a key of its own
+	Items []Item // executed in this order; at least one, each with a key of its own
 }
 
-// Execute sends the request. Its error tells of the call as a whole: a request
-// that was refused, an answer that didn't come. What became of each item stands
-// in the Response; [Response.Err] tells whether any of them failed or was left
-// over.
+// Execute sends the request. The error it returns is that of the whole call: the
+// server refused the request, or no response arrived. The Response says what
+// happened to each item; its [Response.Err] reports whether an item failed or was
+// left unprocessed.
 //
-// An item that can't be sent is an [errs.ClientError] that names it, such as
-// "items[2].agent_span_id"; nothing is sent then.
+// If an item can't be sent, nothing is sent, and the error is an [errs.ClientError]
+// that names the item's field, such as "items[2].agent_span_id".
 func (s *Service) Execute(ctx context.Context, request Request, options ...transport.Option) (*Response, error) {
-	a, err := execute.Do(ctx, s.client, transport.Input{Body: &body{items: request.Items}}, options...)
+	document, err := execute.Do(ctx, s.client, transport.Input{Body: &body{items: request.Items}}, options...)
 	if err != nil {
 		return nil, err
 	}
-	return a.response(request.Items), nil
+	return document.response(request.Items), nil
 }
 
 // body is the body of bulk.execute.
@@ -52,10 +52,10 @@ type body struct {
 }
 
 // Validate implements [transport.Validator]. It encodes the items, each once, so
-// that an error can name its item.
+// that an error can name the item.
 func (b *body) Validate() error {
 	if len(b.items) == 0 {
-		return &errs.ClientError{Field: "items", Problem: "must hold at least one item"}
+		return &errs.ClientError{Field: "items", Problem: "must have at least one item"}
 	}
 	first := make(map[string]int, len(b.items))
 	b.Items = make([]jsontext.Value, len(b.items))
@@ -66,7 +66,7 @@ func (b *body) Validate() error {
 			return rawjson.Within(at, err)
 		}
 		if other, taken := first[item.Key]; taken {
-			return &errs.ClientError{Field: at + ".idempotency_key", Problem: fmt.Sprintf("is that of items[%d] too: each item needs its own", other)}
+			return &errs.ClientError{Field: at + ".idempotency_key", Problem: fmt.Sprintf("is also the key of items[%d]: each item needs its own", other)}
 		}
 		first[item.Key] = n
 		b.Items[n] = text

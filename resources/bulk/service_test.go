@@ -22,8 +22,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// answering returns a Service whose calls are all answered with one document,
-// and the fake that does so.
+// answering returns a Service on a fake that returns document for every call, and
+// the fake.
 func answering(t *testing.T, document string) (*bulk.Service, *prefactortest.Fake) {
 	t.Helper()
 	fake := prefactortest.New()
@@ -84,7 +84,7 @@ func TestRequestsAreCheckedBeforeAnythingIsSent(t *testing.T) {
 	}{
 		{"no items", "items", nil},
 		{"no items, as a list", "items", []bulk.Item{}},
-		{"an item of nothing", "items[1]._type", []bulk.Item{good, {}}},
+		{"an empty item", "items[1]._type", []bulk.Item{good, {}}},
 		{"no type", "items[0]._type", []bulk.Item{bulk.NewItem("", "list-key-001", nil)}},
 		{"no key", "items[0].idempotency_key", []bulk.Item{keyed("")}},
 		{"a key of 7 characters", "items[0].idempotency_key", []bulk.Item{keyed("1234567")}},
@@ -127,7 +127,7 @@ func TestRequestsAreCheckedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-func TestKeysOf8To64CharactersAreTaken(t *testing.T) {
+func TestKeysOf8To64CharactersAreAccepted(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{8, 64} {
 		service, _ := answering(t, `{"status":"success","outputs":{}}`)
@@ -138,7 +138,7 @@ func TestKeysOf8To64CharactersAreTaken(t *testing.T) {
 	}
 }
 
-func TestAnEmptyKeyIsReplacedWhereItCanBeSeen(t *testing.T) {
+func TestAnEmptyKeyIsReplacedBeforeTheItemIsSent(t *testing.T) {
 	t.Parallel()
 	var keys []string
 	for _, item := range []bulk.Item{
@@ -150,13 +150,13 @@ func TestAnEmptyKeyIsReplacedWhereItCanBeSeen(t *testing.T) {
 		bulk.FinishSpan("", "s", spans.FinishParams{}),
 	} {
 		if len(item.Key) != 36 || slices.Contains(keys, item.Key) {
-			t.Errorf("%s: key %q is no fresh UUID", item.Type, item.Key)
+			t.Errorf("%s: key %q isn't a new UUID", item.Type, item.Key)
 		}
 		keys = append(keys, item.Key)
 	}
 }
 
-func TestARefusedRequestIsAnErrorOfTheCall(t *testing.T) {
+func TestARefusedRequestFailsTheCall(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New(prefactortest.WithT(t))
 	fake.Inject(prefactortest.On("bulk.execute").Reply(422).Body(
@@ -172,7 +172,7 @@ func TestARefusedRequestIsAnErrorOfTheCall(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutOutputsIsAContractError(t *testing.T) {
+func TestAResponseWithoutOutputsIsAContractError(t *testing.T) {
 	t.Parallel()
 	for _, document := range []string{`{"status":"success"}`, `{"status":"success","outputs":null}`, `{"status":"success","outputs":[]}`, `{"outputs":`} {
 		service, _ := answering(t, document)
@@ -198,13 +198,14 @@ func through(t *testing.T, fake *prefactortest.Fake) *bulk.Service {
 	return bulk.New(client)
 }
 
-// The ids of a run that is recorded in one request are chosen by the client.
+// The ids of a run that is sent in one request are chosen by the client.
 const (
 	runID  = "013xrzp12g3nqk8n0000000000000001"
 	stepID = "013xrzp12g3nqk8n0000000000000002"
 )
 
-// wholeRun is a run in one request, and two items that come too late.
+// wholeRun returns the items of a run, one that starts the run again and so fails,
+// and one after that.
 func wholeRun() []bulk.Item {
 	return []bulk.Item{
 		bulk.RegisterInstance("", instances.RegisterParams{AgentID: prefactortest.AgentID, ID: runID}),
@@ -217,7 +218,7 @@ func wholeRun() []bulk.Item {
 	}
 }
 
-func TestItemsAreCarriedOutInOrderUpToTheFirstError(t *testing.T) {
+func TestItemsAreExecutedInOrderUpToTheFirstError(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New(prefactortest.WithT(t))
 	resp, err := through(t, fake).Execute(t.Context(), bulk.Request{Items: wholeRun()})
@@ -249,7 +250,7 @@ func TestItemsAreCarriedOutInOrderUpToTheFirstError(t *testing.T) {
 	}
 }
 
-func TestTheServerOfTheDocumentationTakesEveryItem(t *testing.T) {
+func TestTheStrictFakeAcceptsEveryItem(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New(prefactortest.WithT(t), prefactortest.Strict())
 	resp, err := through(t, fake).Execute(t.Context(), bulk.Request{Items: wholeRun()[:5]})
@@ -258,7 +259,7 @@ func TestTheServerOfTheDocumentationTakesEveryItem(t *testing.T) {
 	}
 }
 
-func TestALostAnswerIsFetchedWithoutCarryingAnythingOutTwice(t *testing.T) {
+func TestARequestWithALostResponseIsRepeatedWithoutExecutingAnItemTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
@@ -283,7 +284,7 @@ func TestALostAnswerIsFetchedWithoutCarryingAnythingOutTwice(t *testing.T) {
 	})
 }
 
-func TestWithoutAKeyOfItsOwnTheRequestIsRepeatedToo(t *testing.T) {
+func TestARequestWithoutAKeyIsRepeatedToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))

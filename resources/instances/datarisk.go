@@ -1,7 +1,7 @@
 package instances
 
-// DataRisk says what spans of a type may do, and which data they may hold. What
-// isn't said is sent as "unknown".
+// DataRisk says what spans of a type may do, and which data they may hold. A field
+// that isn't set is sent as "unknown".
 type DataRisk struct {
 	ActionProfile        ActionProfile  `json:"action_profile"`
 	ParamsDataCategories DataCategories `json:"params_data_categories"` // data in payloads
@@ -19,7 +19,7 @@ type ActionProfile struct {
 }
 
 // DataCategories says how sensitive data is, and which kinds of data it
-// includes. The GDPR fields are the special categories of its article 9.
+// includes. The GDPR fields are the special categories of the GDPR's article 9.
 type DataCategories struct {
 	Classification                      Classification `json:"classification"`
 	PersonalIdentifiers                 Presence       `json:"personal_identifiers"`
@@ -41,10 +41,10 @@ type DataCategories struct {
 	GDPRSexLifeOrSexualOrientation      Presence       `json:"gdpr_sex_life_or_sexual_orientation"`
 }
 
-// unknown is what the zero value of each type below is sent as.
+// unknown is sent for the zero value of each type below.
 const unknown = "unknown"
 
-// Permission says whether an action is allowed. The zero Permission is unknown.
+// Permission says whether an action is allowed. The zero Permission means unknown.
 type Permission string
 
 // The permissions that the API documents.
@@ -63,10 +63,10 @@ func (p Permission) Known() bool {
 	return false
 }
 
-// MarshalText returns the permission as it is sent.
+// MarshalText returns the permission as it is sent: "unknown" for the zero value.
 func (p Permission) MarshalText() ([]byte, error) { return orUnknown(string(p)), nil }
 
-// Presence says whether data includes a category. The zero Presence is unknown.
+// Presence says whether data includes a category. The zero Presence means unknown.
 type Presence string
 
 // The presences that the API documents.
@@ -85,10 +85,10 @@ func (p Presence) Known() bool {
 	return false
 }
 
-// MarshalText returns the presence as it is sent.
+// MarshalText returns the presence as it is sent: "unknown" for the zero value.
 func (p Presence) MarshalText() ([]byte, error) { return orUnknown(string(p)), nil }
 
-// Classification says how sensitive data is. The zero Classification is unknown.
+// Classification says how sensitive data is. The zero Classification means unknown.
 type Classification string
 
 // The classifications that the API documents, the least sensitive first.
@@ -110,7 +110,8 @@ func (c Classification) Known() bool {
 	return false
 }
 
-// MarshalText returns the classification as it is sent.
+// MarshalText returns the classification as it is sent: "unknown" for the zero
+// value.
 func (c Classification) MarshalText() ([]byte, error) { return orUnknown(string(c)), nil }
 
 func orUnknown(value string) []byte {

@@ -15,7 +15,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// connect returns an API that talks to a fake server, which close ends.
+// connect returns an API that talks to a fake server, and a function that closes the
+// server.
 func connect() (api *resources.API, close func()) {
 	server, err := prefactortest.New().Listen("127.0.0.1:0")
 	if err != nil {
@@ -46,7 +47,7 @@ func ExampleService_Register() {
 				},
 			}},
 		},
-		UpdateCurrentVersion: new(false), // nil is true
+		UpdateCurrentVersion: new(false), // nil means true
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -65,7 +66,7 @@ func ExampleService_Start() {
 		log.Fatal(err)
 	}
 	run, err = api.Instances.Start(ctx, run.ID, instances.StartParams{
-		Timestamp: time.Date(2026, 4, 13, 0, 46, 31, 0, time.UTC), // zero for now
+		Timestamp: time.Date(2026, 4, 13, 0, 46, 31, 0, time.UTC), // zero means the time at which the server gets the request
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -94,11 +95,11 @@ func ExampleService_Finish() {
 
 	_, err = api.Instances.Finish(ctx, run.ID, instances.FinishParams{})
 	if errors.Is(err, errs.ErrConflict) {
-		fmt.Println("it had ended before")
+		fmt.Println("it had already ended")
 	}
 	// Output:
 	// failed
-	// it had ended before
+	// it had already ended
 }
 
 func ExampleInstance_Raw() {
@@ -136,7 +137,7 @@ func ExampleService_Get() {
 	// Output: pending 0
 }
 
-// A run is watched from another program until it has ended.
+// A program waits until a run has ended that another program works on.
 func ExampleService_Watch() {
 	api, done := connect()
 	defer done()

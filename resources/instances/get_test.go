@@ -10,7 +10,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-func TestGetReturnsTheInstanceAsItStands(t *testing.T) {
+func TestGetReturnsTheCurrentInstance(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New(prefactortest.WithT(t))
 	stack := transport.NewStack(authorized())
@@ -28,7 +28,7 @@ func TestGetReturnsTheInstanceAsItStands(t *testing.T) {
 
 	run, err := service.Get(t.Context(), id)
 	if err != nil || run.ID != id || run.Status != instances.Terminated || run.TerminationReason != "over budget" {
-		t.Errorf("%+v, %v; want the instance, terminated", run, err)
+		t.Errorf("%+v, %v; want the terminated instance", run, err)
 	}
 	if _, err := service.Get(t.Context(), "unknown"); !errors.Is(err, errs.ErrNotFound) {
 		t.Errorf("%v, want a NotFoundError", err)

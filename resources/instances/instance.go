@@ -10,8 +10,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// Instance is one run of an agent, as the API returns it. A field that the
-// response lacks, or has as null, is zero: not every response has every field.
+// Instance is one run of an agent, as the API returns it. Not every response has
+// every field; one that is absent or null is zero.
 type Instance struct {
 	Type               string    `json:"type,omitzero"` // "agent_instance"
 	ID                 string    `json:"id"`
@@ -23,25 +23,25 @@ type Instance struct {
 	ExternalIdentifier string    `json:"external_identifier,omitzero"` // your own id for the run
 	Purpose            Purpose   `json:"purpose,omitzero"`
 	Status             Status    `json:"status,omitzero"`
-	TerminationReason  string    `json:"termination_reason,omitzero"` // why it was ended from outside
+	TerminationReason  string    `json:"termination_reason,omitzero"` // why the run was terminated
 	InsertedAt         time.Time `json:"inserted_at,omitzero"`
 	UpdatedAt          time.Time `json:"updated_at,omitzero"`
 	StartedAt          time.Time `json:"started_at,omitzero"`  // zero before the start
 	FinishedAt         time.Time `json:"finished_at,omitzero"` // zero before the end
 
-	SpanCounts       *SpanCounts    `json:"span_counts,omitzero"`        // nil if the answer has none
-	SpanSchemaCounts rawjson.Object `json:"span_schema_counts,omitzero"` // spans by schema
+	SpanCounts       *SpanCounts    `json:"span_counts,omitzero"`        // nil if the response has none
+	SpanSchemaCounts rawjson.Object `json:"span_schema_counts,omitzero"` // number of spans, by schema
 	RiskScore        *float64       `json:"risk_score,omitzero"`         // nil if the run wasn't scored
 	CostBreakdown    rawjson.Object `json:"cost_breakdown,omitzero"`
 
-	QualityPayloads  map[string]rawjson.Object `json:"quality_payloads,omitzero"`  // what was recorded, by name of its schema
-	QualitySummaries map[string]string         `json:"quality_summaries,omitzero"` // the same as text
+	QualityPayloads  map[string]rawjson.Object `json:"quality_payloads,omitzero"`  // quality records, by name of their schema
+	QualitySummaries map[string]string         `json:"quality_summaries,omitzero"` // summaries of these records
 
 	// Source leads to the JSON that the instance was decoded from: Raw and Document.
 	rawjson.Source `json:"-"`
 }
 
-// SpanCounts is how many spans an instance has, by status.
+// SpanCounts is the number of spans of an instance, by status.
 type SpanCounts struct {
 	Total     int64 `json:"total"`
 	Pending   int64 `json:"pending"`
@@ -54,10 +54,11 @@ type SpanCounts struct {
 
 var _ transport.Checker = (*Instance)(nil)
 
-// Check implements [transport.Checker]. It keeps the document of the response.
+// Check implements [transport.Checker]. It also sets Source to the response's
+// document.
 func (i *Instance) Check(document jsontext.Value) error {
 	if i.ID == "" {
-		return errors.New("its document has no details of an instance")
+		return errors.New("its document has no instance under details")
 	}
 	i.Source = rawjson.At(document, "/details")
 	return nil

@@ -16,7 +16,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// start sends a call that is answered with document.
+// start sends a call for which the server returns document.
 func start(t *testing.T, document string) (*instances.Instance, error) {
 	t.Helper()
 	service, _ := answering(t, document)
@@ -60,7 +60,7 @@ func TestAWholeInstanceIsDecoded(t *testing.T) {
 		QualityPayloads:  map[string]rawjson.Object{"answer": rawjson.Object(`{"score":18446744073709551616}`)},
 		QualitySummaries: map[string]string{"answer": "good"},
 	}
-	// Encoding leaves out what only this package sees.
+	// Encoding leaves out Source.
 	gotText, _ := json.Marshal(withoutStart(*got), json.Deterministic(true))
 	wantText, _ := json.Marshal(want, json.Deterministic(true))
 	if string(gotText) != string(wantText) {
@@ -73,7 +73,7 @@ func withoutStart(i instances.Instance) instances.Instance {
 	return i
 }
 
-func TestWhatAnAnswerLacksOrHasOtherwiseIsNoError(t *testing.T) {
+func TestMissingUnknownAndOddFieldsAreNoError(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, details string
@@ -109,7 +109,7 @@ func TestWhatAnAnswerLacksOrHasOtherwiseIsNoError(t *testing.T) {
 	}
 }
 
-// nulls returns a null for every field of an instance but its id.
+// nulls returns a null for every field of an instance except its id.
 func nulls() string {
 	var members []string
 	for field := range reflect.TypeFor[instances.Instance]().Fields() {
@@ -136,12 +136,12 @@ func TestASuccessWithoutAnInstanceIsAContractError(t *testing.T) {
 			t.Errorf("%s: %v, want a ContractError", document, err)
 		}
 		if !errs.MaybeApplied(err) {
-			t.Errorf("%s: the call may have been applied", document)
+			t.Errorf("%s: MaybeApplied is false, want true", document)
 		}
 	}
 }
 
-func TestDocumentHoldsWhatStandsBesideTheDetails(t *testing.T) {
+func TestDocumentHasTheMembersBesideDetails(t *testing.T) {
 	t.Parallel()
 	const document = `{"status":"success","details":{"id":"i"},"agent_schema_version":{"id":"sv-1"}}`
 	got, err := start(t, document)
@@ -153,7 +153,7 @@ func TestDocumentHoldsWhatStandsBesideTheDetails(t *testing.T) {
 	}
 }
 
-func TestAnInstanceFromElsewhereHasNoRawText(t *testing.T) {
+func TestTheZeroInstanceHasNoRawText(t *testing.T) {
 	t.Parallel()
 	var i instances.Instance
 	if i.Raw() != nil || i.Document() != nil {
@@ -175,7 +175,7 @@ func TestPrintingAnInstanceShowsNoBytes(t *testing.T) {
 	}
 }
 
-func TestAnInstanceOfAWholeDocument(t *testing.T) {
+func TestAnInstanceIsDecodedFromADocument(t *testing.T) {
 	t.Parallel()
 	i, err := transport.DecodeDetails[instances.Instance]([]byte(`{"status":"success","details":{"id":"i","x":1}}`))
 	if err != nil || i.ID != "i" || string(i.Raw()) != `{"id":"i","x":1}` {

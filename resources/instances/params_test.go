@@ -42,13 +42,13 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 		call        func(context.Context, *instances.Service) error
 	}{
 		{"start without an id", "id", start("", instances.StartParams{})},
-		{"start with an id that leads elsewhere", "id", start("..", instances.StartParams{})},
+		{"start with an id that leads to another path", "id", start("..", instances.StartParams{})},
 		{"finish without an id", "id", finish("", instances.FinishParams{})},
 		{"finish as pending", "status", finish("i", instances.FinishParams{Status: instances.Pending})},
 		{"finish as active", "status", finish("i", instances.FinishParams{Status: instances.Active})},
 		{"finish as terminated", "status", finish("i", instances.FinishParams{Status: instances.Terminated})},
 		{"finish with an unknown status", "status", finish("i", instances.FinishParams{Status: "done"})},
-		{"a time that RFC 3339 can't tell", "timestamp", start("i", instances.StartParams{Timestamp: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)})},
+		{"a time that RFC 3339 can't express", "timestamp", start("i", instances.StartParams{Timestamp: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)})},
 		{"an empty key", "idempotency key", register(instances.RegisterParams{}, transport.WithIdempotencyKey(""))},
 		{"a key of 65 characters", "idempotency key", register(instances.RegisterParams{}, transport.WithIdempotencyKey(strings.Repeat("a", 65)))},
 		{"span types beside span schemas", "agent_schema_version.span_type_schemas", schemas(instances.AgentSchemaVersion{
@@ -61,7 +61,7 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 			SpanTypeSchemas: []instances.SpanTypeSchema{{Name: "a"}, {ParamsSchema: object}}})},
 		{"a params schema that is a list", "agent_schema_version.span_type_schemas[0].params_schema", schemas(instances.AgentSchemaVersion{
 			SpanTypeSchemas: []instances.SpanTypeSchema{{Name: "a", ParamsSchema: []int{1}}}})},
-		{"a result schema that is a text", "agent_schema_version.span_type_schemas[0].result_schema", schemas(instances.AgentSchemaVersion{
+		{"a result schema that is a string", "agent_schema_version.span_type_schemas[0].result_schema", schemas(instances.AgentSchemaVersion{
 			SpanTypeSchemas: []instances.SpanTypeSchema{{Name: "a", ResultSchema: "{}"}}})},
 		{"a quality schema without a name", "agent_schema_version.quality_schemas[0].name", schemas(instances.AgentSchemaVersion{
 			QualitySchemas: []instances.QualitySchema{{Schema: object}}})},
@@ -71,9 +71,9 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 			SpanSchemas: map[string]any{"a": object, "b": nil}})},
 		{"a span result schema that is broken", "agent_schema_version.span_result_schemas.a", schemas(instances.AgentSchemaVersion{
 			SpanSchemas: map[string]any{"a": object}, SpanResultSchemas: map[string]any{"a": json.RawMessage(`{"a":`)}})},
-		{"a schema with what JSON hasn't", "agent_schema_version.span_type_schemas[0].params_schema.max", schemas(instances.AgentSchemaVersion{
+		{"a schema with an infinite number", "agent_schema_version.span_type_schemas[0].params_schema.max", schemas(instances.AgentSchemaVersion{
 			SpanTypeSchemas: []instances.SpanTypeSchema{{Name: "a", ParamsSchema: map[string]any{"max": math.Inf(1)}}}})},
-		{"a runtime environment that is a text", "agent_version.runtime_environment", register(instances.RegisterParams{
+		{"a runtime environment that is a string", "agent_version.runtime_environment", register(instances.RegisterParams{
 			AgentVersion: &instances.AgentVersion{RuntimeEnvironment: "linux"}})},
 	}
 	for _, test := range tests {
@@ -98,7 +98,7 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-func TestInputThatIsAllowed(t *testing.T) {
+func TestAllowedInput(t *testing.T) {
 	t.Parallel()
 	service, _ := answering(t, `{"status":"success","details":{"id":"i"}}`)
 	for _, status := range []instances.Status{"", instances.Complete, instances.Failed, instances.Cancelled} {
@@ -111,18 +111,18 @@ func TestInputThatIsAllowed(t *testing.T) {
 			t.Errorf("key of %d characters: %v", len(key), err)
 		}
 	}
-	// A purpose that this version doesn't know may be one that the server does.
+	// The server may know a purpose that this version doesn't.
 	if _, err := service.Register(t.Context(), instances.RegisterParams{Purpose: "drill"}); err != nil {
 		t.Errorf("unknown purpose: %v", err)
 	}
 }
 
-func TestWithDefaultsKeepsWhatIsSet(t *testing.T) {
+func TestWithDefaultsKeepsFieldsThatAreSet(t *testing.T) {
 	t.Parallel()
 	if p := (instances.RegisterParams{}).WithDefaults(); !*p.UpdateCurrentVersion {
 		t.Error("UpdateCurrentVersion is false by default")
 	}
 	if p := (instances.RegisterParams{UpdateCurrentVersion: new(false)}).WithDefaults(); *p.UpdateCurrentVersion {
-		t.Error("UpdateCurrentVersion was false, and is true")
+		t.Error("UpdateCurrentVersion was set to false and became true")
 	}
 }

@@ -9,42 +9,42 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// AgentSchemaVersion is the version of the schemas that an agent's spans and its
-// quality records follow. A version that the server doesn't know is made.
+// AgentSchemaVersion is the version of the schemas that an agent's spans and quality
+// records follow. The server creates a version that it doesn't know.
 //
-// Describe the types of spans either in SpanTypeSchemas or in the older
-// SpanSchemas and SpanResultSchemas: the server would ignore the maps beside the
-// list. Every schema is a JSON Schema: any value that encodes to a JSON object.
+// Describe the types of spans either in SpanTypeSchemas or in the older SpanSchemas
+// and SpanResultSchemas: given both, the server would ignore the older maps. Every
+// schema is a JSON Schema: any value that encodes to a JSON object.
 type AgentSchemaVersion struct {
 	ExternalIdentifier string           `json:"external_identifier,omitzero"` // your own name for the version
 	SpanTypeSchemas    []SpanTypeSchema `json:"span_type_schemas,omitzero"`   // the types of spans
-	SpanSchemas        map[string]any   `json:"span_schemas,omitzero"`        // schemas of payloads by type of span; older
-	SpanResultSchemas  map[string]any   `json:"span_result_schemas,omitzero"` // schemas of result payloads by type of span; older
+	SpanSchemas        map[string]any   `json:"span_schemas,omitzero"`        // older: schemas of payloads, by type of span
+	SpanResultSchemas  map[string]any   `json:"span_result_schemas,omitzero"` // older: schemas of result payloads, by type of span
 	QualitySchemas     []QualitySchema  `json:"quality_schemas,omitzero"`     // the kinds of quality records
 }
 
 // SpanTypeSchema describes one type of span.
 type SpanTypeSchema struct {
-	Name         string    `json:"name"`                   // such as "app:llm"; required; a span names it as its SchemaName
+	Name         string    `json:"name"`                   // the SchemaName of its spans, such as "app:llm"; required
 	ParamsSchema any       `json:"params_schema,omitzero"` // schema of the payload
 	ResultSchema any       `json:"result_schema,omitzero"` // schema of the result payload
-	Title        string    `json:"title,omitzero"`         // shown name; "" for Name
-	Description  string    `json:"description,omitzero"`   // shown description
-	Template     string    `json:"template,omitzero"`      // Liquid template that makes a span's summary
+	Title        string    `json:"title,omitzero"`         // display name; "" means Name
+	Description  string    `json:"description,omitzero"`   // displayed description
+	Template     string    `json:"template,omitzero"`      // Liquid template for a span's summary
 	DataRisk     *DataRisk `json:"data_risk,omitzero"`     // what spans of this type may do and hold
 }
 
 // QualitySchema describes one kind of quality record.
 type QualitySchema struct {
-	Name        string    `json:"name"`                 // required; a record names it
+	Name        string    `json:"name"`                 // the name that records refer to; required
 	Schema      any       `json:"schema,omitzero"`      // schema of the record's payload
-	Title       string    `json:"title,omitzero"`       // shown name; "" for Name
-	Description string    `json:"description,omitzero"` // shown description
-	Template    string    `json:"template,omitzero"`    // template that makes a record's summary
+	Title       string    `json:"title,omitzero"`       // display name; "" means Name
+	Description string    `json:"description,omitzero"` // displayed description
+	Template    string    `json:"template,omitzero"`    // template for a record's summary
 	DataRisk    *DataRisk `json:"data_risk,omitzero"`   // what a record may hold
 }
 
-// encoded returns a copy of the version as it is sent, with every schema encoded.
+// encoded returns a copy of the version with every schema encoded.
 func (v AgentSchemaVersion) encoded() *AgentSchemaVersion {
 	v.SpanTypeSchemas = slices.Clone(v.SpanTypeSchemas)
 	for i := range v.SpanTypeSchemas {
@@ -67,14 +67,15 @@ func encodedSchemas(schemas map[string]any) map[string]any {
 	return schemas
 }
 
-// Validate implements [transport.Validator]: types of spans are described in one
-// way, each has a name, and each schema encodes to a JSON object.
+// Validate implements [transport.Validator]: the types of spans must be described in
+// one of the two ways, SpanTypeSchemas and QualitySchemas must have names, and every
+// schema must encode to a JSON object.
 func (v *AgentSchemaVersion) Validate() error {
 	switch {
 	case v.SpanTypeSchemas != nil && (v.SpanSchemas != nil || v.SpanResultSchemas != nil):
-		return &errs.ClientError{Field: "span_type_schemas", Problem: "must not stand beside span_schemas or span_result_schemas, which it replaces: leave them out"}
+		return &errs.ClientError{Field: "span_type_schemas", Problem: "replaces span_schemas and span_result_schemas: leave those out"}
 	case v.SpanResultSchemas != nil && v.SpanSchemas == nil:
-		return &errs.ClientError{Field: "span_result_schemas", Problem: "needs span_schemas beside it, or use span_type_schemas for both"}
+		return &errs.ClientError{Field: "span_result_schemas", Problem: "needs span_schemas too: set both, or use span_type_schemas"}
 	}
 	for i, s := range v.SpanTypeSchemas {
 		if err := s.validate(); err != nil {
@@ -113,7 +114,7 @@ func (s QualitySchema) validate() error {
 func checkSchemas(field string, schemas map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(schemas)) {
 		if schemas[name] == nil {
-			return &errs.ClientError{Field: field + "." + name, Problem: "is nil: give a schema, or leave the name out"}
+			return &errs.ClientError{Field: field + "." + name, Problem: "is nil: set a schema, or leave the name out"}
 		}
 		if err := rawjson.CheckObject(field+"."+name, schemas[name]); err != nil {
 			return err

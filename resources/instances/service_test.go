@@ -13,8 +13,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// answering returns a Service whose calls are all answered with one document,
-// and the fake that does so.
+// answering returns a Service on a fake that returns document for every call, and
+// the fake.
 func answering(t *testing.T, document string) (*instances.Service, *prefactortest.Fake) {
 	t.Helper()
 	fake := prefactortest.New()
@@ -26,7 +26,7 @@ func answering(t *testing.T, document string) (*instances.Service, *prefactortes
 	return instances.New(client), fake
 }
 
-// golden returns the JSON text of a file without its white space.
+// golden returns the JSON text of a file without white space.
 func golden(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + name + ".json")

@@ -1,19 +1,18 @@
 package instances
 
-// Status is where an instance stands in its life. Values that this package
-// doesn't know are kept.
+// Status is the state of an instance. Values that this package doesn't know are
+// kept.
 type Status string
 
-// The statuses that the API documents. An instance goes from Pending over Active
-// to Complete or Failed; from Pending to Cancelled; or from Active to
-// Terminated.
+// The statuses that the API documents. An instance goes from Pending to Active or
+// Cancelled, and from Active to Complete, Failed or Terminated.
 const (
 	Pending    Status = "pending"    // registered, not started
 	Active     Status = "active"     // running
-	Complete   Status = "complete"   // ended well
-	Failed     Status = "failed"     // ended in a failure
+	Complete   Status = "complete"   // finished successfully
+	Failed     Status = "failed"     // finished with a failure
 	Cancelled  Status = "cancelled"  // ended before it started
-	Terminated Status = "terminated" // ended from outside; no finish can ask for it
+	Terminated Status = "terminated" // ended from outside; Finish can't set it
 )
 
 // Known reports whether the status is one of this package's constants.
@@ -31,7 +30,7 @@ type Purpose string
 
 // The purposes that the API documents.
 const (
-	Live      Purpose = "live"       // an actual run
+	Live      Purpose = "live"       // a real run
 	SmokeTest Purpose = "smoke_test" // a check of the pipeline
 	Eval      Purpose = "eval"       // an evaluation
 )

@@ -9,14 +9,17 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Watch asks for an instance, at once and then after each wait of every, which
-// must be positive, until it has ended, and returns it as it is then: Complete,
-// Failed, Cancelled or Terminated. The options are those of each question.
+// Watch reads an instance until it has ended, and returns it as it is then:
+// Complete, Failed, Cancelled or Terminated. It reads at once, and then waits for
+// every, which must be positive, between reads. The options apply to each read.
 //
-// A failure that time may mend, such as an outage, doesn't end the watching; a
-// Retry-After longer than every is kept to. It returns an error when ctx ends,
-// or when the API says that the instance doesn't exist or isn't the token's to
-// see.
+// A failure that may go away by itself doesn't end Watch: an outage, a rate limit, a
+// token source that fails, or a [transport.WithTimeout] that ends one read. A
+// Retry-After longer than every is waited for.
+//
+// Watch returns an error when ctx ends ([errs.CanceledError], with the last failure),
+// when the API refuses the read (not found, not authorized, invalid), and for an id
+// or every that is invalid ([errs.ClientError]).
 func (s *Service) Watch(ctx context.Context, id string, every time.Duration, options ...transport.Option) (*Instance, error) {
 	if every <= 0 {
 		return nil, watchError(&errs.ClientError{Field: "every", Problem: "must be a positive duration"})
@@ -36,7 +39,7 @@ func (s *Service) Watch(ctx context.Context, id string, every time.Duration, opt
 	}
 }
 
-// ended reports whether an instance of this status has come to its end.
+// ended reports whether an instance with this status has ended.
 func ended(status Status) bool {
 	switch status {
 	case Complete, Failed, Cancelled, Terminated:
@@ -45,12 +48,12 @@ func ended(status Status) bool {
 	return false
 }
 
-// final reports whether asking again is in vain after err.
+// final reports whether reading again can't help after err.
 func final(err error) bool {
 	switch errs.KindOf(err) {
 	case errs.KindCanceled, errs.KindClient, errs.KindNotFound, errs.KindValidation:
 		return true
-	case errs.KindAuth: // but not for a token source that failed
+	case errs.KindAuth: // a token source that failed may recover
 		auth, ok := errors.AsType[*errs.AuthError](err)
 		return ok && auth.Cause == nil
 	}
@@ -61,7 +64,7 @@ func watchError(err error) error {
 	return &errs.Error{Operation: get.Name(), Method: "GET", Route: "/agent_instance/{id}", Err: err}
 }
 
-// sleep waits for d, and reports whether ctx let it.
+// sleep waits for d. It returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

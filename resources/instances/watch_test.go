@@ -22,7 +22,7 @@ func authorized() transport.Layer {
 	})
 }
 
-// running starts a run, and returns its id.
+// running starts a run and returns its id.
 func running(t *testing.T, service *instances.Service) string {
 	t.Helper()
 	run, err := service.Register(t.Context(), instances.RegisterParams{
@@ -87,29 +87,29 @@ func TestWatchReturnsTheInstanceWhenItHasEnded(t *testing.T) {
 				})
 				run, err := service.Watch(t.Context(), id, 10*time.Second)
 				if err != nil || run.Status != tt.want {
-					t.Errorf("%+v, %v; want it %s", run, err, tt.want)
+					t.Errorf("%+v, %v; want an instance that is %s", run, err, tt.want)
 				}
 				if took := time.Since(began); took != 30*time.Second {
-					t.Errorf("after %s, want 30s: at once, then every 10s", took)
+					t.Errorf("after %s, want 30s: a read at once, then one every 10s", took)
 				}
 			})
 		})
 	}
 }
 
-func TestWatchGoesOnWhereTimeMayMendAFailure(t *testing.T) {
+func TestWatchGoesOnAfterATransientFailure(t *testing.T) {
 	t.Parallel()
 	on := prefactortest.On("agent_instances.get")
 	tests := map[string]struct {
 		fault prefactortest.Fault
-		want  time.Duration // until the second question
+		want  time.Duration // until the second read
 	}{
-		"an outage":                         {on.Reply(503), 10 * time.Second},
-		"a reset":                           {on.ResetBefore().Times(2), 10 * time.Second},
-		"a page of a proxy":                 {on.HTML(200), 10 * time.Second},
-		"a Retry-After that is longer":      {on.Reply(429).RetryAfter(time.Minute), time.Minute},
-		"a Retry-After that is shorter":     {on.Reply(429).RetryAfter(time.Second), 10 * time.Second},
-		"a body that breaks off in the end": {on.CutBody(20), 10 * time.Second},
+		"an outage":                     {on.Reply(503), 10 * time.Second},
+		"a reset":                       {on.ResetBefore().Times(2), 10 * time.Second},
+		"a proxy's page":                {on.HTML(200), 10 * time.Second},
+		"a Retry-After that is longer":  {on.Reply(429).RetryAfter(time.Minute), time.Minute},
+		"a Retry-After that is shorter": {on.Reply(429).RetryAfter(time.Second), 10 * time.Second},
+		"a body that is cut":            {on.CutBody(20), 10 * time.Second},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestWatchGoesOnWhereTimeMayMendAFailure(t *testing.T) {
 				fake.Inject(tt.fault)
 				began := time.Now()
 				if run, err := service.Watch(t.Context(), id, 10*time.Second); err != nil || run.Status != instances.Terminated {
-					t.Errorf("%+v, %v; want it terminated", run, err)
+					t.Errorf("%+v, %v; want a terminated instance", run, err)
 				}
 				if took := time.Since(began); took != tt.want {
 					t.Errorf("after %s, want %s", took, tt.want)
@@ -130,7 +130,7 @@ func TestWatchGoesOnWhereTimeMayMendAFailure(t *testing.T) {
 	}
 }
 
-func TestWatchEndsWhereItIsVainToAskAgain(t *testing.T) {
+func TestWatchEndsAfterAPermanentFailure(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		every time.Duration
@@ -138,12 +138,12 @@ func TestWatchEndsWhereItIsVainToAskAgain(t *testing.T) {
 		fault int
 		want  error
 	}{
-		"no such instance":      {every: time.Second, id: "unknown", want: errs.ErrNotFound},
-		"not the token's":       {every: time.Second, id: "x", fault: 401, want: errs.ErrAuth},
-		"an id that can't be":   {every: time.Second, id: "..", want: errs.ErrClient},
-		"no time between":       {every: 0, id: "x", want: errs.ErrClient},
-		"a negative time":       {every: -time.Second, id: "x", want: errs.ErrClient},
-		"an id that is refused": {every: time.Second, id: "x", fault: 422, want: errs.ErrValidation},
+		"no such instance":         {every: time.Second, id: "unknown", want: errs.ErrNotFound},
+		"a token that is refused":  {every: time.Second, id: "x", fault: 401, want: errs.ErrAuth},
+		"an id that can't be sent": {every: time.Second, id: "..", want: errs.ErrClient},
+		"an interval of zero":      {every: 0, id: "x", want: errs.ErrClient},
+		"a negative interval":      {every: -time.Second, id: "x", want: errs.ErrClient},
+		"an id that is refused":    {every: time.Second, id: "x", fault: 422, want: errs.ErrValidation},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestWatchEndsWhereItIsVainToAskAgain(t *testing.T) {
 				_, err := service.Watch(t.Context(), tt.id, tt.every)
 				failure, ok := errors.AsType[*errs.Error](err)
 				if !errors.Is(err, tt.want) || !ok || failure.Operation != "agent_instances.get" {
-					t.Errorf("%v, want %v of a get", err, tt.want)
+					t.Errorf("%v, want %v from agent_instances.get", err, tt.want)
 				}
 			})
 		})

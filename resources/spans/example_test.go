@@ -13,8 +13,8 @@ import (
 	"github.com/prefactordev/prefactor-go/resources/spans"
 )
 
-// begin returns an API that talks to a fake server, which close ends, and the id
-// of a run on it.
+// begin returns an API that talks to a fake server, the id of a run on it, and a
+// function that closes the server.
 func begin() (api *resources.API, runID string, close func()) {
 	server, err := prefactortest.New().Listen("127.0.0.1:0")
 	if err != nil {
@@ -52,12 +52,12 @@ func ExampleService_Create() {
 	}
 	fmt.Println(span.Status, sent.Seed)
 	if span.Control != nil && span.Control.Terminate {
-		fmt.Println("the server asks for the end:", span.Control.Reason)
+		fmt.Println("the server asks the run to stop:", span.Control.Reason)
 	}
 	// Output: active 9007199254740993
 }
 
-// A step that is over already takes one call.
+// A step that is already over takes one call.
 func ExampleService_Create_complete() {
 	api, runID, done := begin()
 	defer done()

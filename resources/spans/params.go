@@ -9,28 +9,32 @@ import (
 
 // CreateParams describes a new span. A payload is any value that encodes to a
 // JSON object by the rules of encoding/json/v2: a map, a struct, or JSON text as
-// a [rawjson.Object]. Bytes that aren't UTF-8 become U+FFFD. By these rules a
-// [time.Duration] has no form unless its field's tag gives one.
+// a [rawjson.Object]. Bytes that aren't UTF-8 become U+FFFD. A [time.Duration] can't
+// be encoded by these rules unless its field's tag gives a format.
+//
+// A zero time is left out, and the server uses the time at which it gets the
+// request.
 //
 // [rawjson.Object]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/transport/rawjson#Object
 type CreateParams struct {
-	AgentInstanceID   string    `json:"agent_instance_id"`           // the run that it is a step of; required
+	AgentInstanceID   string    `json:"agent_instance_id"`           // the run that the span is a step of; required
 	SchemaName        string    `json:"schema_name"`                 // type of the step, such as "app:llm"; required
-	Status            Status    `json:"status"`                      // "" for Active
-	Payload           any       `json:"payload"`                     // what went in; nil for {}
-	ResultPayload     any       `json:"result_payload,omitzero"`     // what came out; only of a span that has ended
-	ID                string    `json:"id,omitzero"`                 // chosen by you, in the API's id format; "" lets the server choose
-	ParentSpanID      string    `json:"parent_span_id,omitzero"`     // the server's id of the step that this one is part of
-	StartedAt         time.Time `json:"started_at,omitzero"`         // zero for now
-	FinishedAt        time.Time `json:"finished_at,omitzero"`        // zero for now, in a span that has ended
+	Status            Status    `json:"status"`                      // "" means Active
+	Payload           any       `json:"payload"`                     // input of the step; nil means {}
+	ResultPayload     any       `json:"result_payload,omitzero"`     // output of the step; only for a span that has ended
+	ID                string    `json:"id,omitzero"`                 // your choice, in the API's id format; "" lets the server choose
+	ParentSpanID      string    `json:"parent_span_id,omitzero"`     // the API's id of the span that this one is part of
+	StartedAt         time.Time `json:"started_at,omitzero"`         // the server ignores it for a pending span
+	FinishedAt        time.Time `json:"finished_at,omitzero"`        // only for a span that has ended
 	SensitiveEncoding bool      `json:"sensitive_encoding,omitzero"` // asks the server to encode the values that are marked as sensitive
 }
 
-// FinishParams says how a span ends.
+// FinishParams says how a span ends. A zero time is left out, and the server uses
+// the time at which it gets the request.
 type FinishParams struct {
-	Status            Status    `json:"status,omitzero"`             // Complete, Failed or, for a pending span, Cancelled; "" for Complete
-	ResultPayload     any       `json:"result_payload,omitzero"`     // what came out, as in CreateParams
-	Timestamp         time.Time `json:"timestamp,omitzero"`          // when it ended; zero for now
+	Status            Status    `json:"status,omitzero"`             // Complete, Failed or, for a pending span, Cancelled; "" means Complete
+	ResultPayload     any       `json:"result_payload,omitzero"`     // output of the step, encoded as in CreateParams
+	Timestamp         time.Time `json:"timestamp,omitzero"`          // when the span ended
 	SensitiveEncoding bool      `json:"sensitive_encoding,omitzero"` // asks the server to encode the values that are marked as sensitive
 }
 
@@ -61,9 +65,9 @@ func (p FinishParams) WithDefaults() FinishParams {
 	return p
 }
 
-// Validate implements [transport.Validator]: what is required must be there, the
-// status must be one that the API documents, and payloads must be JSON objects,
-// that of the result only on a span that has ended.
+// Validate implements [transport.Validator]: required fields must be set, the
+// status must be one that the API documents, payloads must be JSON objects, and
+// only a span that has ended may have a result payload.
 func (p CreateParams) Validate() error {
 	switch {
 	case p.AgentInstanceID == "":
@@ -71,9 +75,9 @@ func (p CreateParams) Validate() error {
 	case p.SchemaName == "":
 		return &errs.ClientError{Field: "schema_name", Problem: "is required"}
 	case p.Status != "" && !p.Status.Known():
-		return &errs.ClientError{Field: "status", Problem: "must be pending, active, complete, failed or cancelled, or be left out for active"}
+		return &errs.ClientError{Field: "status", Problem: "must be pending, active, complete, failed or cancelled, or empty for active"}
 	case p.ResultPayload != nil && !p.Status.ended():
-		return &errs.ClientError{Field: "result_payload", Problem: "is only for a span that has ended: give it when the span is finished, or create the span complete, failed or cancelled"}
+		return &errs.ClientError{Field: "result_payload", Problem: "is only for a span that has ended: set it when you finish the span, or create the span as complete, failed or cancelled"}
 	}
 	if err := rawjson.CheckObject("payload", p.Payload); err != nil {
 		return err
@@ -82,12 +86,12 @@ func (p CreateParams) Validate() error {
 }
 
 // Validate implements [transport.Validator]: the status must be one that a span
-// can end in, and the result's payload a JSON object. Whether the span may end
-// so is up to the server: Cancelled is for pending spans, Complete and Failed for
-// active ones.
+// can end in, and the result payload must be a JSON object. The server checks the
+// status against that of the span: Cancelled is for pending spans, Complete and
+// Failed are for active ones.
 func (p FinishParams) Validate() error {
 	if p.Status != "" && !p.Status.ended() {
-		return &errs.ClientError{Field: "status", Problem: "must be complete, failed or cancelled, or be left out for complete"}
+		return &errs.ClientError{Field: "status", Problem: "must be complete, failed or cancelled, or empty for complete"}
 	}
 	return rawjson.CheckObject("result_payload", p.ResultPayload)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// encoded is a value that encodes itself.
+// encoded is a value that encodes itself by a method of its pointer.
 type encoded struct{ text string }
 
 func (e *encoded) MarshalJSON() ([]byte, error) {
@@ -53,30 +53,30 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 	}{
 		{"create without an instance", "agent_instance_id", create(func(p *spans.CreateParams) { p.AgentInstanceID = "" })},
 		{"create without a schema", "schema_name", create(func(p *spans.CreateParams) { p.SchemaName = "" })},
-		{"create with a status of instances", "status", create(func(p *spans.CreateParams) { p.Status = "terminated" })},
+		{"create with a status that only instances have", "status", create(func(p *spans.CreateParams) { p.Status = "terminated" })},
 		{"create with an unknown status", "status", create(func(p *spans.CreateParams) { p.Status = "done" })},
 		{"a result on an active span by default", "result_payload", create(func(p *spans.CreateParams) { p.ResultPayload = struct{}{} })},
 		{"a result on an active span", "result_payload", create(func(p *spans.CreateParams) { p.Status, p.ResultPayload = spans.Active, struct{}{} })},
 		{"a result on a pending span", "result_payload", create(func(p *spans.CreateParams) { p.Status, p.ResultPayload = spans.Pending, struct{}{} })},
 		{"a result that is a list", "result_payload", create(func(p *spans.CreateParams) { p.Status, p.ResultPayload = spans.Complete, []string{} })},
-		{"a time that RFC 3339 can't tell", "started_at", create(func(p *spans.CreateParams) { p.StartedAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) })},
+		{"a time that RFC 3339 can't express", "started_at", create(func(p *spans.CreateParams) { p.StartedAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) })},
 		{"a key of 65 characters", "idempotency key", create(func(*spans.CreateParams) {}, transport.WithIdempotencyKey(strings.Repeat("a", 65)))},
 
-		{"a payload that is a text", "payload", payload("text")},
+		{"a payload that is a string", "payload", payload("text")},
 		{"a payload that is a number", "payload", payload(5)},
-		{"a payload that is a truth", "payload", payload(true)},
+		{"a payload that is a boolean", "payload", payload(true)},
 		{"a payload that is a list", "payload", payload([]map[string]any{{}})},
 		{"a payload that is a nil pointer", "payload", payload((*encoded)(nil))},
 		{"a payload that is a channel", "payload", payload(make(chan int))},
-		{"a payload that encodes to a text", "payload", payload(time.Time{})},
-		{"a payload whose pointer encodes to a text", "payload", payload(encoded{`"text"`})},
-		{"a payload that appends itself as a text", "payload", payload(netip.Addr{})},
+		{"a payload that encodes to a string", "payload", payload(time.Time{})},
+		{"a payload whose pointer encodes to a string", "payload", payload(encoded{`"text"`})},
+		{"a payload that appends itself as a string", "payload", payload(netip.Addr{})},
 		{"a payload that fails to encode", "payload", payload(&encoded{})},
 		{"JSON text that is a list", "payload", payload(jsontext.Value(`[]`))},
 		{"JSON text that is broken", "payload", payload(json.RawMessage(`{"a":}`))},
-		{"JSON text with more behind it", "payload", payload(json.RawMessage(`{} {}`))},
+		{"JSON text with more after it", "payload", payload(json.RawMessage(`{} {}`))},
 		{"a member that can't be encoded", "payload.a.b[1]", payload(map[string]any{"a": map[string]any{"b": []any{1, func() {}}}})},
-		{"a member that is no number", "payload.n", payload(struct {
+		{"a member that is NaN", "payload.n", payload(struct {
 			N float64 `json:"n"`
 		}{math.NaN()})},
 
@@ -84,7 +84,7 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 		{"finish as active", "status", finish("s", spans.FinishParams{Status: spans.Active})},
 		{"finish as pending", "status", finish("s", spans.FinishParams{Status: spans.Pending})},
 		{"finish as terminated", "status", finish("s", spans.FinishParams{Status: "terminated"})},
-		{"finish with a result that is a text", "result_payload", finish("s", spans.FinishParams{ResultPayload: "42"})},
+		{"finish with a result that is a string", "result_payload", finish("s", spans.FinishParams{ResultPayload: "42"})},
 		{"finish with a result that can't be encoded", "result_payload.f", finish("s", spans.FinishParams{ResultPayload: map[string]any{"f": func() {}}})},
 	}
 	for _, test := range tests {
@@ -109,7 +109,7 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-func TestPayloadsThatAreAllowed(t *testing.T) {
+func TestAllowedPayloads(t *testing.T) {
 	t.Parallel()
 	type own struct {
 		A int `json:"a"`
@@ -128,11 +128,11 @@ func TestPayloadsThatAreAllowed(t *testing.T) {
 		{"a struct", own{1}, `{"a":1}`},
 		{"a pointer to a struct", pointer, `{"a":1}`},
 		{"a pointer to a pointer", &pointer, `{"a":1}`},
-		{"an object of the API", rawjson.Object(`{"a":1.0}`), `{"a":1.0}`},
+		{"an Object from the API", rawjson.Object(`{"a":1.0}`), `{"a":1.0}`},
 		{"JSON text", jsontext.Value(` { "a" : 1 } `), `{"a":1}`},
-		{"JSON text of the standard library", json.RawMessage(`{"a":1}`), `{"a":1}`},
-		{"what encodes itself", &encoded{`{"a":1}`}, `{"a":1}`},
-		{"what encodes itself by its pointer", encoded{`{"a":1}`}, `{"a":1}`},
+		{"JSON text as the standard library's type", json.RawMessage(`{"a":1}`), `{"a":1}`},
+		{"a pointer that encodes itself", &encoded{`{"a":1}`}, `{"a":1}`},
+		{"a value whose pointer encodes it", encoded{`{"a":1}`}, `{"a":1}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestPayloadsThatAreAllowed(t *testing.T) {
 	}
 }
 
-func TestStatusesThatAreAllowed(t *testing.T) {
+func TestAllowedStatuses(t *testing.T) {
 	t.Parallel()
 	service, _ := answering(t, `{"status":"success","details":{"id":"s"}}`)
 	for _, status := range []spans.Status{"", spans.Pending, spans.Active, spans.Complete, spans.Failed, spans.Cancelled} {
@@ -171,7 +171,7 @@ func TestStatusesThatAreAllowed(t *testing.T) {
 	}
 }
 
-// The payloads of one span can be given to another.
+// The payloads of one span can be sent in another, also those that it doesn't have.
 func TestANilObjectIsNoPayload(t *testing.T) {
 	t.Parallel()
 	var none rawjson.Object

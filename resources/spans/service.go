@@ -7,8 +7,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Service has the operations on spans. It is safe for concurrent use; one
-// serves for an application's life.
+// Service has the operations on spans. It is safe for concurrent use, and one is
+// enough for an application's life.
 type Service struct {
 	client *transport.Client
 }
@@ -21,14 +21,14 @@ var (
 	finish = transport.NewDetailsOp[Span]("agent_spans.finish", http.MethodPost, "/agent_spans/{id}/finish")
 )
 
-// Create makes a new span, running or already at its end. The span's Control
-// says whether the server asks the run to stop.
+// Create creates a span, which may have ended already. The Control of the span that
+// it returns says whether the server asks the run to stop.
 func (s *Service) Create(ctx context.Context, params CreateParams, options ...transport.Option) (*Span, error) {
 	return create.Do(ctx, s.client, transport.Input{Body: &createBody{params.WithDefaults()}}, options...)
 }
 
-// Finish ends a span. A span that can't end so, because it has ended before or
-// has another status, is an [errs.ConflictError].
+// Finish ends a span. If the span has already ended, or its status doesn't allow
+// this end, the error is an [errs.ConflictError].
 func (s *Service) Finish(ctx context.Context, id string, params FinishParams, options ...transport.Option) (*Span, error) {
 	return finish.Do(ctx, s.client, transport.Input{Values: []string{id}, Body: params.WithDefaults()}, options...)
 }

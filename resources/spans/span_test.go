@@ -16,7 +16,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// finish sends a call that is answered with document.
+// finish sends a call for which the server returns document.
 func finish(t *testing.T, document string) (*spans.Span, error) {
 	t.Helper()
 	service, _ := answering(t, document)
@@ -70,7 +70,7 @@ func TestPayloadsComeBackWithEveryDigit(t *testing.T) {
 	}
 }
 
-func TestAPayloadCanBeSentOn(t *testing.T) {
+func TestAPayloadCanBeSentAgain(t *testing.T) {
 	t.Parallel()
 	const payload = `{"n":9007199254740993,"b":{"z":1,"a":1e400}}`
 	got, err := finish(t, `{"details":{"id":"s","payload":`+payload+`}}`)
@@ -86,7 +86,7 @@ func TestAPayloadCanBeSentOn(t *testing.T) {
 	}
 }
 
-func TestWhatAnAnswerLacksOrHasOtherwiseIsNoError(t *testing.T) {
+func TestMissingUnknownAndOddFieldsAreNoError(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, details string
@@ -99,7 +99,7 @@ func TestWhatAnAnswerLacksOrHasOtherwiseIsNoError(t *testing.T) {
 			spans.Span{ID: "s", Status: "terminated", RiskLevel: "none"}},
 		{"fields of other types", `{"id":"s","status":{},"finished_at":7,"summary":["a"],"risk_score":"0.5","schema_name":"n"}`,
 			spans.Span{ID: "s", SchemaName: "n"}},
-		{"a payload that is no object", `{"id":"s","payload":"text"}`, spans.Span{ID: "s", Payload: rawjson.Object(`"text"`)}},
+		{"a payload that isn't an object", `{"id":"s","payload":"text"}`, spans.Span{ID: "s", Payload: rawjson.Object(`"text"`)}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestWhatAnAnswerLacksOrHasOtherwiseIsNoError(t *testing.T) {
 	}
 }
 
-// nulls returns a null for every field of a span but its id.
+// nulls returns a null for every field of a span except its id.
 func nulls() string {
 	var members []string
 	for field := range reflect.TypeFor[spans.Span]().Fields() {
@@ -139,7 +139,7 @@ func TestControl(t *testing.T) {
 	}{
 		{"absent", ``, nil},
 		{"null", `,"control":null`, nil},
-		{"a text", `,"control":"terminate"`, nil},
+		{"a string", `,"control":"terminate"`, nil},
 		{"a list", `,"control":[true]`, nil},
 		{"terminate", `,"control":{"terminate":true,"reason":"budget"}`, &transport.Control{Terminate: true, Reason: "budget"}},
 		{"no reason", `,"control":{"terminate":true,"reason":null}`, &transport.Control{Terminate: true}},
@@ -174,7 +174,7 @@ func TestASuccessWithoutASpanIsAContractError(t *testing.T) {
 	}
 }
 
-func TestASpanOfAWholeDocument(t *testing.T) {
+func TestASpanIsDecodedFromADocument(t *testing.T) {
 	t.Parallel()
 	const document = `{"status":"success","details":{"id":"s","x":1},"control":{"terminate":true}}`
 	s, err := transport.DecodeDetails[spans.Span]([]byte(document))

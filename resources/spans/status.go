@@ -1,31 +1,30 @@
 package spans
 
-// Status is where a span stands in its life. Values that this package doesn't
-// know are kept.
+// Status is the state of a span. Values that this package doesn't know are kept.
 type Status string
 
 // The statuses that the API documents. A span goes from Pending to Active or
-// Cancelled, and from Active to Complete or Failed. It may be created in any of
-// them.
+// Cancelled, and from Active to Complete or Failed. It may be created with any of
+// these statuses.
 const (
-	Pending   Status = "pending"   // not begun
+	Pending   Status = "pending"   // not started
 	Active    Status = "active"    // running
-	Complete  Status = "complete"  // ended well
-	Failed    Status = "failed"    // ended in a failure
-	Cancelled Status = "cancelled" // ended before it began
+	Complete  Status = "complete"  // finished successfully
+	Failed    Status = "failed"    // finished with a failure
+	Cancelled Status = "cancelled" // ended before it started
 )
 
 // Known reports whether the status is one of this package's constants.
 func (s Status) Known() bool { return s == Pending || s == Active || s.ended() }
 
-// ended reports whether the status is one that a span can end in.
+// ended reports whether a span with the status has ended.
 func (s Status) ended() bool { return s == Complete || s == Failed || s == Cancelled }
 
-// RiskLevel is how risky the server takes a span to be. Values that this package
-// doesn't know are kept.
+// RiskLevel is how risky the server rates a span. Values that this package doesn't
+// know are kept.
 type RiskLevel string
 
-// The risk levels that the API has been seen to use.
+// The risk levels that have been seen in the API's responses.
 const (
 	RiskLow      RiskLevel = "low"
 	RiskMedium   RiskLevel = "medium"

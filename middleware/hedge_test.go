@@ -124,8 +124,8 @@ func TestHedgeRacesOnlyWhatCanBeSentTwice(t *testing.T) {
 				var sends atomic.Int32
 				rt := build(t, transport.NewStack(hedge()), baseFunc(func(req *http.Request) (*http.Response, error) {
 					sends.Add(1)
-					if req.Body != nil {
-						if text, err := io.ReadAll(req.Body); err != nil || string(text) != "{}" {
+					if req.Body != nil { // an empty one where HTTP/2 must not repeat the request
+						if text, err := io.ReadAll(req.Body); err != nil || string(text) != "{}" && row.body != nil || len(text) > 0 && row.body == nil {
 							t.Errorf("the body is %q, %v", text, err)
 						}
 					}

@@ -362,3 +362,15 @@ func TestWatchOutlivesTheTimeoutOfOneRead(t *testing.T) {
 		}
 	})
 }
+
+// The reason may be any text, and stands in the error of every later call.
+func TestAReasonIsShortInErrors(t *testing.T) {
+	t.Parallel()
+	err := &resources.TerminatedError{InstanceID: "i", Reason: strings.Repeat("too\nmuch ", 100_000)}
+	if text := err.Error(); len(text) > 300 || strings.Contains(text, "\n") {
+		t.Errorf("%d bytes: %.100q", len(text), text)
+	}
+	if len(err.Reason) != 800_000 {
+		t.Error("the reason itself was cut")
+	}
+}

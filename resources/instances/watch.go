@@ -15,7 +15,7 @@ import (
 //
 // A failure that may go away by itself doesn't end Watch: an outage, a rate limit, a
 // token source that fails, or a [transport.WithTimeout] that ends one read. A
-// Retry-After longer than every is waited for.
+// Retry-After longer than every is waited for, up to an hour.
 //
 // Watch returns an error when ctx ends ([errs.CanceledError], with the last failure),
 // when the API refuses the read (not found, not authorized, invalid), and for an id
@@ -26,18 +26,22 @@ func (s *Service) Watch(ctx context.Context, id string, every time.Duration, opt
 	}
 	for {
 		instance, err := s.Get(ctx, id, options...)
-		if err == nil && ended(instance.Status) || final(err) && (ctx.Err() != nil || !errors.Is(err, errs.ErrCanceled)) {
+		if err == nil && ended(instance.Status) || final(err) && (ctx.Err() != nil || errs.KindOf(err) != errs.KindCanceled) {
 			return instance, err
 		}
 		wait := every
 		if asked, ok := errs.RetryAfter(err); ok {
-			wait = max(wait, asked)
+			wait = max(wait, min(asked, longestAsk))
 		}
 		if !sleep(ctx, wait) {
 			return nil, watchError(errs.NewCanceledError(ctx, err))
 		}
 	}
 }
+
+// longestAsk is the longest Retry-After that Watch waits for: one that never ends
+// must not end the watching.
+const longestAsk = time.Hour
 
 // ended reports whether an instance with this status has ended.
 func ended(status Status) bool {

@@ -107,6 +107,7 @@ func TestWatchGoesOnAfterATransientFailure(t *testing.T) {
 		"an outage":                     {on.Reply(503), 10 * time.Second},
 		"a reset":                       {on.ResetBefore().Times(2), 10 * time.Second},
 		"a proxy's page":                {on.HTML(200), 10 * time.Second},
+		"a Retry-After of ages":         {on.Reply(429).Header("Retry-After", "1000000000000000000000000000000"), time.Hour},
 		"a Retry-After that is longer":  {on.Reply(429).RetryAfter(time.Minute), time.Minute},
 		"a Retry-After that is shorter": {on.Reply(429).RetryAfter(time.Second), 10 * time.Second},
 		"a body that is cut":            {on.CutBody(20), 10 * time.Second},

@@ -370,7 +370,7 @@ func TestAReasonIsShortInErrors(t *testing.T) {
 	if text := err.Error(); len(text) > 300 || strings.Contains(text, "\n") {
 		t.Errorf("%d bytes: %.100q", len(text), text)
 	}
-	if len(err.Reason) != 800_000 {
+	if len(err.Reason) != 900_000 {
 		t.Error("the reason itself was cut")
 	}
 }

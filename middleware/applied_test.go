@@ -370,11 +370,16 @@ var anyStatus = []int{
 // which a base transport trusts it.
 var certified = sync.OnceValues(func() (*tls.Config, func(*http.Transport)) {
 	cert := certificate("127.0.0.1", time.Now().Add(time.Hour))
+	return &tls.Config{Certificates: []tls.Certificate{cert}},
+		func(base *http.Transport) { base.TLSClientConfig = &tls.Config{RootCAs: poolOf(cert)} }
+})
+
+// poolOf is the pool in which a certificate is trusted.
+func poolOf(cert tls.Certificate) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(cert.Leaf)
-	return &tls.Config{Certificates: []tls.Certificate{cert}},
-		func(base *http.Transport) { base.TLSClientConfig = &tls.Config{RootCAs: pool} }
-})
+	return pool
+}
 
 // certificate makes a certificate for a host that signs itself.
 func certificate(host string, until time.Time) tls.Certificate {

@@ -240,11 +240,11 @@ func TestOverHTTP2ARequestWithoutAKeyIsSentOnce(t *testing.T) {
 	body := map[string]any{"name": "step"}
 	for _, ending := range endings2 {
 		for _, call := range []transport.Request{
-			{Method: http.MethodPost, Body: body},
-			{Method: http.MethodPut, Body: body},
-			{Method: http.MethodPatch, Body: body},
-			{Method: http.MethodPost},
-			{Method: http.MethodDelete},
+			{Method: http.MethodPost, Path: "/agent_spans", Body: body},
+			{Method: http.MethodPut, Path: "/agent_spans", Body: body},
+			{Method: http.MethodPatch, Path: "/agent_spans", Body: body},
+			{Method: http.MethodPost, Path: "/agent_spans"},
+			{Method: http.MethodDelete, Path: "/agent_spans"},
 		} {
 			for _, warm := range []int{0, 1} {
 				t.Run(fmt.Sprintf("%s/%s/body %t/%d before", ending.name, call.Method, call.Body != nil, warm), func(t *testing.T) {
@@ -257,7 +257,6 @@ func TestOverHTTP2ARequestWithoutAKeyIsSentOnce(t *testing.T) {
 					})
 					cfg := quickConfig(f.url)
 					client := newClient(t, keyless(cfg), f.url, newBase(t, cfg, trust))
-					call.Path = "/agent_spans"
 					for range warm {
 						if _, err := client.Do(t.Context(), call); err != nil {
 							t.Fatal(err)

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -72,6 +73,43 @@ func TestACancelNeverHidesThatACallWasSent(t *testing.T) {
 			}
 			t.Logf("%d calls, %d begun by the server, %d canceled, %d of them maybe applied for nothing", calls, begun, canceled, needless)
 		})
+	}
+}
+
+// A call that ends while the server carries it out was sent, and without a key
+// it isn't sent again.
+func TestACallThatEndsInFlightMayHaveBeenApplied(t *testing.T) {
+	t.Parallel()
+	for end, begin := range inFlight {
+		for _, protocol := range []string{"HTTP/1", "HTTP/2"} {
+			for name, stack := range map[string]func(config) transport.Stack{"with a key": keyed, "without a key": keyless} {
+				t.Run(end+"/"+protocol+"/"+name, func(t *testing.T) {
+					t.Parallel()
+					api := newSlowAPI(t)
+					url, trust := serveHTTP2(t, api, nil)
+					cfg := quickConfig(url)
+					ctx, cancel := begin(t.Context(), api, &cfg)
+					defer cancel()
+					base := newBase(t, cfg, trust, func(base *http.Transport) { base.ForceAttemptHTTP2 = protocol == "HTTP/2" })
+					err := post(ctx, newClient(t, stack(cfg), url, base))
+					if api.begun.Load() == 0 {
+						t.Skipf("a slow machine: it ended before it was sent: %v", err)
+					}
+					checkApplied(t, err, true)
+					if n := api.begun.Load(); n > 1 && name == "without a key" {
+						t.Errorf("the server began to carry it out %d times", n)
+					}
+					sent := false
+					for _, a := range attempts(t, err) {
+						failure, ok := errors.AsType[*errs.NetworkError](a.Err)
+						sent = sent || ok && failure.Sent || errors.Is(a.Err, errs.ErrCanceled)
+					}
+					if !sent {
+						t.Errorf("no attempt says that it was sent: %v", err)
+					}
+				})
+			}
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -193,10 +193,11 @@ func bypassing(own http.RoundTripper) transport.Layer {
 	return newLayer("bypassing", func(req *http.Request, _ http.RoundTripper) (*http.Response, error) { return own.RoundTrip(req) })
 }
 
-// slowAPI carries each request out, reports it, and answers when the test ends.
+// slowAPI begins to carry each request out, and doesn't answer until the client
+// is gone or the test ends.
 type slowAPI struct {
-	arrived chan struct{} // closed when the first request was carried out
-	once    sync.Once
+	arrived chan struct{} // closed when the first request has come
+	begun   atomic.Int32
 	end     <-chan struct{}
 }
 
@@ -205,75 +206,70 @@ func newSlowAPI(t *testing.T) *slowAPI {
 }
 
 func (a *slowAPI) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
-	_, _ = io.Copy(io.Discard, req.Body)
-	a.once.Do(func() { close(a.arrived) })
+	readAll(req.Body)
+	if a.begun.Add(1) == 1 {
+		close(a.arrived)
+	}
 	select {
-	case <-req.Context().Done(): // the client is gone
+	case <-req.Context().Done():
 	case <-a.end:
 	}
 }
 
+// inFlight are the ways in which a call ends while the server carries it out.
+var inFlight = map[string]func(ctx context.Context, api *slowAPI, cfg *config) (context.Context, context.CancelFunc){
+	"canceled": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
+		return api.cancels(ctx, nil)
+	},
+	"canceled with a cause": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
+		return api.cancels(ctx, errors.New("shutting down"))
+	},
+	"canceled with a cause of ours": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
+		return api.cancels(ctx, &errs.ClientError{Field: "name", Problem: "is empty"})
+	},
+	"caller's deadline": func(ctx context.Context, _ *slowAPI, _ *config) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, 100*time.Millisecond)
+	},
+	"attempt's timeout": func(ctx context.Context, _ *slowAPI, cfg *config) (context.Context, context.CancelFunc) {
+		cfg.RequestTimeout = 100 * time.Millisecond
+		return ctx, func() {}
+	},
+}
+
+// cancels returns a context that ends when the first request has come.
+func (a *slowAPI) cancels(ctx context.Context, cause error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-a.arrived:
+		case <-ctx.Done():
+		}
+		cancel(cause)
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 func TestWhatALayerSendsPastTheWireMayHaveBeenApplied(t *testing.T) {
 	t.Parallel()
-	ends := map[string]struct {
-		edit func(*config)
-		call func(ctx context.Context, api *slowAPI) (context.Context, context.CancelFunc)
-	}{
-		"canceled in flight": {call: func(ctx context.Context, api *slowAPI) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			go func() {
-				select {
-				case <-api.arrived:
-				case <-ctx.Done():
-				}
-				cancel()
-			}()
-			return ctx, cancel
-		}},
-		"canceled in flight with a cause": {call: func(ctx context.Context, api *slowAPI) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancelCause(ctx)
-			go func() {
-				select {
-				case <-api.arrived:
-				case <-ctx.Done():
-				}
-				cancel(errors.New("shutting down"))
-			}()
-			return ctx, func() { cancel(nil) }
-		}},
-		"caller's deadline in flight": {call: func(ctx context.Context, _ *slowAPI) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, 100*time.Millisecond)
-		}},
-		"attempt's timeout in flight": {
-			edit: func(cfg *config) { cfg.RequestTimeout, cfg.MaxRetries = 100*time.Millisecond, 0 },
-			call: func(ctx context.Context, _ *slowAPI) (context.Context, context.CancelFunc) { return ctx, func() {} },
-		},
-	}
-	for name, end := range ends {
+	for end, begin := range inFlight {
 		for position, put := range positions {
+			if end == "attempt's timeout" && position != "next to the base" {
+				continue // outside of the timeout
+			}
 			for _, protocol := range []string{"HTTP/1", "HTTP/2"} {
-				if name == "attempt's timeout in flight" && position != "next to the base" {
-					continue // outside of the timeout
-				}
-				t.Run(name+"/"+position+"/"+protocol, func(t *testing.T) {
+				t.Run(end+"/"+position+"/"+protocol, func(t *testing.T) {
 					t.Parallel()
 					api := newSlowAPI(t)
 					url, trust := serveHTTP2(t, api, nil)
 					cfg := quickConfig(url)
-					if end.edit != nil {
-						end.edit(&cfg)
-					}
-					own := newBase(t, cfg, trust, func(base *http.Transport) { base.ForceAttemptHTTP2 = protocol == "HTTP/2" })
-					client := newClient(t, put(bypassing(own))(keyed(cfg)), url, newBase(t, cfg, trust))
-					ctx, cancel := end.call(t.Context(), api)
+					ctx, cancel := begin(t.Context(), api, &cfg)
 					defer cancel()
-					err := post(ctx, client)
-					select {
-					case <-api.arrived:
-						checkApplied(t, err, true)
-					default: // a slow machine: the time was up before the request was sent
-						t.Logf("not sent: %v", err)
+					own := newBase(t, cfg, trust, func(base *http.Transport) { base.ForceAttemptHTTP2 = protocol == "HTTP/2" })
+					err := post(ctx, newClient(t, put(bypassing(own))(keyed(cfg)), url, newBase(t, cfg, trust)))
+					if api.begun.Load() == 0 {
+						t.Skipf("a slow machine: it ended before it was sent: %v", err)
 					}
+					checkApplied(t, err, true)
 				})
 			}
 		}
@@ -390,6 +386,56 @@ func TestALayersOwnAnswerSettlesNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A base of the user's own may answer without a word to httptrace, or from a
+// cache. Each of its answers counts as that of one request that was sent.
+func TestTheAnswersOfAnOwnBase(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		answers []func(*http.Request) (*http.Response, error) // nil for a request that is really sent
+		sent    reply                                         // ends that
+		applied bool
+	}{
+		{"409 document", answers(made(409, errorDocument)), nil, false},
+		{"200 document that says error", answers(made(200, errorDocument)), nil, false},
+		{"413", answers(made(413, "")), nil, false},
+		{"404 without a document", answers(made(404, "")), nil, true},
+		{"302", answers(made(302, "")), nil, true},
+		{"503 document", answers(made(503, errorDocument)), nil, true},
+		{"503, then 409 document", answers(made(503, ""), made(409, errorDocument)), nil, true},
+		{"429, then 409 document", answers(made(429, errorDocument), made(409, errorDocument)), nil, false},
+		{"503 from the server, then 404 document from a cache", answers(nil, made(404, errorDocument)), page(503), true},
+		{"reset by the server, then 404 document from a cache", answers(nil, made(404, errorDocument)), reset, true},
+		{"reset by the server, then 429 from a limiter", answers(nil, made(429, errorDocument)), reset, true},
+		{"429 from the server, then 404 document from a cache", answers(nil, made(404, errorDocument)), page(429), false},
+		{"503 from a cache, then 409 document from the server", answers(made(503, ""), nil), document(409), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, always(tt.sent))
+			cfg := quickConfig(s.url)
+			inner, attempt := newBase(t, cfg), 0
+			err := post(t.Context(), newClient(t, keyed(cfg), s.url, baseFunc(func(req *http.Request) (*http.Response, error) {
+				own := tt.answers[min(attempt, len(tt.answers)-1)]
+				attempt++
+				if own == nil {
+					return inner.RoundTrip(req)
+				}
+				readAll(req.Body)
+				return own(req)
+			})))
+			checkApplied(t, err, tt.applied)
+			if attempt < len(tt.answers) {
+				t.Errorf("there were %d attempts, want %d or more: %v", attempt, len(tt.answers), err)
+			}
+		})
+	}
+}
+
+func answers(list ...func(*http.Request) (*http.Response, error)) []func(*http.Request) (*http.Response, error) {
+	return list
 }
 
 // A call that changes nothing was never applied, however it ends.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -269,6 +270,35 @@ func TestOverHTTP2ARequestWithoutAKeyIsSentOnce(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// A request of a plain http.Client is held to the same.
+func TestOverHTTP2ARequestThatIsNoCallIsSentOnceWithoutAKey(t *testing.T) {
+	t.Parallel()
+	for _, ending := range endings2 {
+		for name, body := range map[string]string{"a body": "{}", "no body": ""} {
+			t.Run(ending.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				f, trust := serveFront(t, func(number int) ending2 {
+					if number == 1 {
+						return ending.end
+					}
+					return success2
+				})
+				cfg := quickConfig(f.url)
+				client := &http.Client{Transport: build(t, keyless(cfg), newBase(t, cfg, trust))}
+				resp, err := client.Post(f.url, "application/json", strings.NewReader(body))
+				if err == nil { // it may break off later
+					_, err = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+				}
+				checkApplied(t, err, true)
+				if n := f.count(); n != 1 {
+					t.Errorf("the request was sent %d times", n)
+				}
+			})
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -149,6 +150,44 @@ func TestTheEndOfAHiddenReplayHidesNothingOverTLS(t *testing.T) {
 				})
 				checkHidden(t, s, connect(t, quickConfig(s.url), trust))
 			})
+		}
+	}
+}
+
+// A request of a plain http.Client has no call to keep its account, and an error
+// that has to know all the same.
+func TestTheEndOfAHiddenReplayHidesNothingUnderAPlainClient(t *testing.T) {
+	t.Parallel()
+	for _, ending := range endings {
+		for _, meets := range meetings()[:4] {
+			for _, retries := range []int{0, 2} {
+				t.Run(fmt.Sprintf("%s/%s/%d retries", ending.name, meets.name, retries), func(t *testing.T) {
+					t.Parallel()
+					s := serve(t, func(s *server, number int) reply {
+						switch {
+						case number == 1:
+							return success
+						case number > 2:
+							return meets.reply
+						case meets.refused:
+							return s.refusing(ending.end)
+						}
+						return ending.end
+					})
+					cfg := quickConfig(s.url)
+					cfg.MaxRetries = retries
+					client := &http.Client{Transport: build(t, keyed(cfg), newBase(t, cfg))}
+					var err error
+					for range 2 {
+						var resp *http.Response
+						if resp, err = client.Post(s.url, "application/json", strings.NewReader("{}")); err == nil {
+							readAll(resp.Body)
+						}
+					}
+					checkApplied(t, err, true)
+					s.checkOneKey(t, 2)
+				})
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -311,6 +312,45 @@ func TestTheEndOfASendPastTheWire(t *testing.T) {
 					t.Fatalf("nothing was sent: %v", err)
 				}
 				checkApplied(t, err, tt.applied)
+			})
+		}
+	}
+}
+
+// A layer may even write to a connection by hand, which nothing traces. Then its
+// error decides.
+func TestASendPastTheWireThatNothingTracesIsJudgedByItsError(t *testing.T) {
+	t.Parallel()
+	byHand := func(req *http.Request, _ http.RoundTripper) (*http.Response, error) {
+		defer req.Body.Close()
+		conn, err := (&net.Dialer{}).DialContext(req.Context(), "tcp", req.URL.Host)
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		if err := req.Write(conn); err != nil {
+			return nil, err
+		}
+		return http.ReadResponse(bufio.NewReader(conn), req)
+	}
+	for _, tt := range []struct {
+		name    string
+		end     reply // nil for a connection that is refused
+		applied bool
+	}{
+		{"reset", reset, true},
+		{"closed without an answer", hangUp, true},
+		{"connection refused", nil, false},
+	} {
+		for position, put := range positions {
+			t.Run(tt.name+"/"+position, func(t *testing.T) {
+				t.Parallel()
+				s := serve(t, always(tt.end))
+				if tt.end == nil {
+					s.refuse()
+				}
+				cfg := quickConfig(s.url)
+				checkApplied(t, post(t.Context(), newClient(t, put(newLayer("by hand", byHand))(keyed(cfg)), s.url, newBase(t, cfg))), tt.applied)
 			})
 		}
 	}

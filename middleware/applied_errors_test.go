@@ -215,12 +215,13 @@ func (a *slowAPI) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
 	case <-req.Context().Done():
 	case <-a.end:
 	}
+	panic(http.ErrAbortHandler) // or the client might get an answer after all
 }
 
 // inFlight are the ways in which a call ends while the server carries it out.
 var inFlight = map[string]func(ctx context.Context, api *slowAPI, cfg *config) (context.Context, context.CancelFunc){
 	"canceled": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
-		return api.cancels(ctx, nil)
+		return api.cancels(ctx, context.Canceled)
 	},
 	"canceled with a cause": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
 		return api.cancels(ctx, errors.New("shutting down"))
@@ -228,8 +229,10 @@ var inFlight = map[string]func(ctx context.Context, api *slowAPI, cfg *config) (
 	"canceled with a cause of ours": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
 		return api.cancels(ctx, &errs.ClientError{Field: "name", Problem: "is empty"})
 	},
-	"caller's deadline": func(ctx context.Context, _ *slowAPI, _ *config) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, 100*time.Millisecond)
+	"caller's deadline": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
+		expiring := newExpiring(ctx)
+		go api.whenArrived(expiring, expiring.expire)
+		return expiring, expiring.expire
 	},
 	"attempt's timeout": func(ctx context.Context, _ *slowAPI, cfg *config) (context.Context, context.CancelFunc) {
 		cfg.RequestTimeout = 100 * time.Millisecond
@@ -240,14 +243,17 @@ var inFlight = map[string]func(ctx context.Context, api *slowAPI, cfg *config) (
 // cancels returns a context that ends when the first request has come.
 func (a *slowAPI) cancels(ctx context.Context, cause error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-a.arrived:
-		case <-ctx.Done():
-		}
-		cancel(cause)
-	}()
+	go a.whenArrived(ctx, func() { cancel(cause) })
 	return ctx, func() { cancel(nil) }
+}
+
+// whenArrived calls end when the first request has come, unless ctx ends before.
+func (a *slowAPI) whenArrived(ctx context.Context, end func()) {
+	select {
+	case <-a.arrived:
+		end()
+	case <-ctx.Done():
+	}
 }
 
 func TestWhatALayerSendsPastTheWireMayHaveBeenApplied(t *testing.T) {

@@ -30,6 +30,10 @@ type APIError struct {
 	// the Retry-After header or the document's retry_after_ms, whichever is
 	// larger. 0 if it doesn't ask, or asks for no wait.
 	RetryAfter time.Duration
+
+	// foreign is set if the response held no error document of the API: a
+	// gateway may have put it in place of the API's own.
+	foreign bool
 }
 
 // Field is one complaint about one input field.
@@ -42,13 +46,13 @@ type Field struct {
 // String returns "path: message (code)", without the parts that are empty.
 func (f Field) String() string {
 	var b strings.Builder
-	b.WriteString(oneLine(f.Path))
+	b.WriteString(Words(f.Path))
 	if f.Message != "" {
 		b.WriteString(": ")
-		b.WriteString(oneLine(f.Message))
+		b.WriteString(Words(f.Message))
 	}
 	if f.Code != "" {
-		fmt.Fprintf(&b, " (%s)", oneLine(f.Code))
+		fmt.Fprintf(&b, " (%s)", Words(f.Code))
 	}
 	return b.String()
 }
@@ -73,14 +77,14 @@ func (e *APIError) text(advice string) string {
 	}
 	switch {
 	case e.Code != "":
-		b.WriteString(" " + oneLine(e.Code))
+		b.WriteString(" " + Words(e.Code))
 	case e.Status == 0:
 		b.WriteString(" with an error")
 	case http.StatusText(e.Status) != "":
 		b.WriteString(" " + http.StatusText(e.Status))
 	}
 	if e.Message != "" {
-		fmt.Fprintf(&b, ": %s", oneLine(e.Message))
+		fmt.Fprintf(&b, ": %s", Words(e.Message))
 	}
 	if len(e.Fields) > 0 {
 		fmt.Fprintf(&b, " [%s]", fieldList(e.Fields))
@@ -131,9 +135,9 @@ func (e *AuthError) Error() string {
 		return e.text("check that the token is valid and that its scope allows this operation")
 	}
 	if !e.answered() {
-		return fmt.Sprintf("no token: %s; mend the token source", withoutQuery(e.Cause))
+		return fmt.Sprintf("no token: %s; fix the token source", textOf(e.Cause))
 	}
-	return e.text(fmt.Sprintf("no fresh token: %s; mend the token source", withoutQuery(e.Cause)))
+	return e.text(fmt.Sprintf("no fresh token: %s; fix the token source", textOf(e.Cause)))
 }
 
 // Is reports whether target is [ErrAuth].

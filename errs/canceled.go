@@ -28,10 +28,10 @@ func (e *CanceledError) Error() string {
 		text = "the caller's deadline passed, allow more time"
 	}
 	if e.Cause != nil && e.Cause != e.Err {
-		text += ": " + e.Cause.Error()
+		text += ": " + textOf(e.Cause)
 	}
 	if e.Last != nil {
-		text += "; before that: " + e.Last.Error()
+		text += "; before that: " + textOf(e.Last)
 	}
 	return text
 }

@@ -3,6 +3,8 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 )
 
 // ErrContract matches every [ContractError], for [errors.Is].
@@ -20,6 +22,9 @@ type ContractError struct {
 	Status  int    // HTTP status of the answer
 	Problem string // what is wrong with it
 	Cause   error  // the decoder's error, [ErrTooLarge], or the kind of the status; may be nil
+
+	RetryAfter time.Duration // how long the header asks to wait; 0 if it doesn't ask
+	RequestID  string        // X-Request-Id, if the response had one
 
 	snippet *string // behind a pointer: %#v prints an address
 }
@@ -44,9 +49,13 @@ func (e *ContractError) Snippet() string {
 	return *e.snippet
 }
 
-// NewContractError returns a [ContractError] for an answer of the given status
-// and body.
-func NewContractError(status int, problem string, body []byte, cause error) *ContractError {
-	snippet := oneLine(string(body[:min(len(body), 4*maxLine)]))
-	return &ContractError{Status: status, Problem: problem, Cause: cause, snippet: &snippet}
+// NewContractError returns a [ContractError] for a response with the given status,
+// header, which may be nil, and body.
+func NewContractError(status int, h http.Header, problem string, body []byte, cause error) *ContractError {
+	snippet := Words(string(body[:min(len(body), 4*maxWords)]))
+	return &ContractError{
+		Status: status, Problem: problem, Cause: cause,
+		RetryAfter: ParseRetryAfter(h), RequestID: h.Get("X-Request-Id"),
+		snippet: &snippet,
+	}
 }

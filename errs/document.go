@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -83,14 +82,14 @@ func FromResponse(status int, h http.Header, body []byte) error {
 		if h.Get("Location") != "" {
 			problem = "the API does not redirect" + location(h)
 		}
-		return NewContractError(status, problem, body, nil)
+		return NewContractError(status, h, problem, body, nil)
 	case len(body) == 0:
 		return fromDocument(status, h, Document{})
 	}
 	d, err := ParseDocument(body)
 	if err != nil {
 		problem := "its body is " + contentType(h) + " and no JSON document"
-		return NewContractError(status, problem, body, fromDocument(status, h, Document{}))
+		return NewContractError(status, h, problem, body, fromDocument(status, h, Document{}))
 	}
 	return fromDocument(status, h, d)
 }
@@ -112,7 +111,8 @@ func fromDocument(status int, h http.Header, d Document) error {
 		Message:    d.Message,
 		RequestID:  h.Get("X-Request-Id"),
 		Fields:     flatten(d.Errors),
-		RetryAfter: max(parseRetryAfter(h.Get("Retry-After"), time.Now()), parseMilliseconds(d.RetryAfterMS)),
+		foreign:    d.Status != "error",
+		RetryAfter: max(ParseRetryAfter(h), parseMilliseconds(d.RetryAfterMS)),
 	}
 	kind := status
 	if status < 400 {
@@ -158,13 +158,13 @@ func location(h http.Header) string {
 		return ""
 	}
 	shown := url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}
-	return " (to " + oneLine(shown.String()) + ")"
+	return " (to " + Words(shown.String()) + ")"
 }
 
 // contentType names the type of an answer's body.
 func contentType(h http.Header) string {
 	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	if media = oneLine(media); media == "" {
+	if media = Words(media); media == "" {
 		return "of no stated type"
 	}
 	return media

@@ -1,7 +1,6 @@
 package errs
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -37,9 +36,9 @@ func (e *Error) Error() string {
 	if n := len(e.Attempts); n > 1 {
 		fmt.Fprintf(&b, "%d attempts in %s: ", n, e.Elapsed.Round(time.Millisecond))
 	}
-	fmt.Fprint(&b, e.Err)
-	if earlier := e.earlier(); earlier != nil && errors.Is(e.Err, ErrRejected) {
-		fmt.Fprintf(&b, "; before that: %v", earlier)
+	b.WriteString(textOf(e.Err))
+	if earlier := e.earlier(); earlier != nil && KindOf(e.Err) == KindRejected {
+		b.WriteString("; before that: " + textOf(earlier))
 	}
 	switch {
 	case e.MaybeApplied && e.Key != "":

@@ -48,12 +48,12 @@ func TestErrorTexts(t *testing.T) {
 		{"forbidden without a body", answer(403, ``), false,
 			`server answered 403 Forbidden; check that the token is valid and that its scope allows this operation`},
 		{"no token", &errs.AuthError{APIError: &errs.APIError{}, Cause: errors.New("vault is sealed")}, false,
-			`no token: vault is sealed; mend the token source`},
+			`no token: vault is sealed; fix the token source`},
 		{"no fresh token", &errs.AuthError{APIError: &errs.APIError{Status: 401}, Cause: errors.New("vault is sealed")}, false,
-			`server answered 401 Unauthorized; no fresh token: vault is sealed; mend the token source`},
+			`server answered 401 Unauthorized; no fresh token: vault is sealed; fix the token source`},
 		{"no token, from a URL with a secret", &errs.AuthError{APIError: &errs.APIError{}, Cause: fmt.Errorf("idp: %w",
 			&url.Error{Op: "Post", URL: "https://me:pw@idp.example/token?client_secret=canary", Err: io.EOF})}, false,
-			`no token: idp: Post https://idp.example/token: EOF; mend the token source`},
+			`no token: idp: Post https://idp.example/token: EOF; fix the token source`},
 		{"not found", answer(404, `{"status":"error","code":"not_found","message":"No such span"}`), false,
 			`server answered 404 not_found: No such span; check the id and the API URL`},
 		{"conflict", answer(409, `{"status":"error","code":"invalid_action","message":"already finished"}`), false,
@@ -78,10 +78,10 @@ func TestErrorTexts(t *testing.T) {
 			`server answered 307, but the API does not redirect (to https://elsewhere.example/x); check that the API URL leads to the API itself`},
 		{"page", answer(502, `<html>`, "Content-Type", "text/html; charset=utf-8"), true,
 			`server answered 502, but its body is text/html and no JSON document; check that the API URL leads to the API itself`},
-		{"no connection", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), false,
+		{"no connection", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, errs.ReachRead), false,
 			`no connection to the server: dial tcp: connect: connection refused; check the API URL and the network`},
-		{"cut body", errs.FromBase(t.Context(), io.ErrUnexpectedEOF), true,
-			`no whole answer from the server: unexpected EOF`},
+		{"cut body", errs.FromBase(t.Context(), io.ErrUnexpectedEOF, errs.ReachRead), true,
+			`no complete response from the server: unexpected EOF`},
 		{"canceled", errs.NewCanceledError(ended, unavailable), true,
 			`canceled by the caller: user closed the window; before that: server answered 503 unavailable: back soon; try again later`},
 		{"deadline", errs.NewCanceledError(late, nil), false,
@@ -92,8 +92,8 @@ func TestErrorTexts(t *testing.T) {
 			`gave up, every attempt failed: server answered 503 unavailable: back soon; try again later`},
 		{"gave up on a long wait", &errs.RetryExhaustedError{Reason: errs.ReasonRetryAfter, Last: answer(503, ``, "Retry-After", "3600")}, true,
 			`gave up, the server asks for a longer wait than is set, 1h0m0s: server answered 503 Service Unavailable; try again later`},
-		{"untrusted certificate", errs.FromBase(t.Context(), x509.UnknownAuthorityError{}), false,
-			`no connection to the server: x509: certificate signed by unknown authority; give the base transport your certificate authority, as with transport.NewBase`},
+		{"untrusted certificate", errs.FromBase(t.Context(), x509.UnknownAuthorityError{}, errs.ReachRead), false,
+			`no connection to the server: x509: certificate signed by unknown authority; give the base transport your certificate authority, as with middleware.NewBase`},
 		{"bad input", &errs.ClientError{Field: "schema_name", Problem: "is required"}, false,
 			`schema_name is required`},
 	} {
@@ -122,10 +122,10 @@ func TestErrorTexts(t *testing.T) {
 func TestARefusalIsToldWithWhatCameBefore(t *testing.T) {
 	t.Parallel()
 	err := &errs.Error{Operation: "agent_spans.create", Method: "POST", Route: "/agent_spans", Elapsed: 2 * time.Second, MaybeApplied: true,
-		Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), io.ErrUnexpectedEOF)}, {}},
+		Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), io.ErrUnexpectedEOF, errs.ReachRead)}, {}},
 		Err:      &errs.RejectedError{Layer: "breaker", Cause: errors.New("circuit breaker open")}}
 	want := `prefactor: agent_spans.create: POST /agent_spans: 2 attempts in 2s: not sent: layer "breaker" refused: circuit breaker open` +
-		`; before that: no whole answer from the server: unexpected EOF` +
+		`; before that: no complete response from the server: unexpected EOF` +
 		`; the call may have been applied, and has no idempotency key: look before you repeat it`
 	if got := err.Error(); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)

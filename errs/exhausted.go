@@ -34,7 +34,7 @@ func (e *RetryExhaustedError) Error() string {
 	if wait, ok := RetryAfter(e.Last); ok && e.Reason == ReasonRetryAfter {
 		reason += ", " + wait.String()
 	}
-	return fmt.Sprintf("gave up, %s: %v", reason, e.Last)
+	return fmt.Sprintf("gave up, %s: %s", reason, textOf(e.Last))
 }
 
 // Is reports whether target is [ErrExhausted].

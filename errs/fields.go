@@ -37,7 +37,7 @@ func collect(fields *[]Field, path string, v jsontext.Value, depth int) {
 			collect(fields, at, element, depth-1)
 		}
 	default:
-		*fields = append(*fields, Field{Path: path, Message: oneLine(string(v))})
+		*fields = append(*fields, Field{Path: path, Message: Words(string(v))})
 	}
 }
 

@@ -11,31 +11,47 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // ErrNetwork matches every [NetworkError], for [errors.Is].
-var ErrNetwork = errors.New("prefactor: no answer from the server")
+var ErrNetwork = errors.New("prefactor: no response from the server")
 
-// NetworkError means that there was no answer, or not a whole one: no
-// connection, a reset, a time limit of one attempt, a body cut half-way. It is
-// a [net.Error].
+// NetworkError means that no response arrived, or not all of it: no connection,
+// a reset, the time limit of one attempt, a body that was cut. It is a
+// [net.Error].
+//
+// A layer of your own that bounds attempts ends its context with a NetworkError
+// as the cause: that is how other layers tell its limit from a cancellation by
+// the caller.
 type NetworkError struct {
-	// Sent tells that the request may have reached the server. It is false only
-	// where that is sure: no connection was made (dial, TLS handshake, proxy
-	// CONNECT).
+	// Sent reports that the request may have reached the server. It is false only
+	// where it is sure that nothing was sent, as when there was no connection.
 	Sent bool
 
-	Cause error // the transport's error
+	// RetryAfter is how long the server asked to wait, in the header of a
+	// response whose body was cut. 0 if it didn't ask.
+	RetryAfter time.Duration
+
+	RequestID string // X-Request-Id of a response whose body was cut; may be empty
+	Cause     error  // the transport's error
 }
 
 func (e *NetworkError) Error() string {
 	if e.Sent {
-		return "no whole answer from the server: " + withoutQuery(e.Cause)
+		return "no complete response from the server: " + textOf(e.Cause)
+	}
+	return fmt.Sprintf("no connection to the server: %s; %s", textOf(e.Cause), e.advice())
+}
+
+func (e *NetworkError) advice() string {
+	if _, ok := errors.AsType[*ProxyError](e.Cause); ok {
+		return "check the proxy and its credentials"
 	}
 	if untrusted(e.Cause) {
-		return fmt.Sprintf("no connection to the server: %s; give the base transport your certificate authority, as with transport.NewBase", withoutQuery(e.Cause))
+		return "give the base transport your certificate authority, as with middleware.NewBase"
 	}
-	return fmt.Sprintf("no connection to the server: %s; check the API URL and the network", withoutQuery(e.Cause))
+	return "check the API URL and the network"
 }
 
 // Is reports whether target is [ErrNetwork].
@@ -60,38 +76,76 @@ func timeout(err error) bool {
 	return ok && t.Timeout()
 }
 
-// FromBase types an error of the base round tripper, which stands at the
-// network, of a request with the context ctx: a [NetworkError], or a
-// [ClientError] for a request that no transport would send. An error that is of
-// this package already comes back as it is, unless it is but the cause with
-// which ctx ended, which may be another call's error.
-func FromBase(ctx context.Context, err error) error {
-	ended := ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
-	if err == nil || typed(err) && !ended {
+// ProxyError is the cause of a [NetworkError] where a proxy refused to connect to
+// the server. The base transport of this module returns it.
+type ProxyError struct {
+	Status     int           // HTTP status of the proxy's response to CONNECT
+	Reason     string        // its reason phrase
+	RetryAfter time.Duration // how long the proxy asks to wait; 0 if it doesn't ask
+}
+
+func (e *ProxyError) Error() string {
+	return fmt.Sprintf("the proxy answered CONNECT with %d %s", e.Status, Words(e.Reason))
+}
+
+// Reach is how far a request came before its round trip failed.
+type Reach int
+
+// From the least to the most.
+const (
+	ReachUnknown     Reach = iota // the round tripper doesn't report it, and there is no body
+	ReachUntouched                // no connection was asked for, and nothing of the body was read
+	ReachRead                     // the round tripper reports no connection, but read the body
+	ReachUnconnected              // there was no connection
+	ReachConnected                // there was a connection, and nothing was written to it
+	ReachWritten                  // it was written to a connection, at least in part
+)
+
+// FromBase types an error of the base round tripper for a request that came as
+// far as reach: a [NetworkError], or a [ClientError] for a request that no
+// transport would send. An error that isn't plainly of the network, of a base
+// that didn't begin to send, is returned as it is: a token that couldn't be
+// fetched, say. So are errors of this package, except for the cause with which
+// ctx ended, which may be the error of another call.
+func FromBase(ctx context.Context, err error, reach Reach) error {
+	cause := context.Cause(ctx)
+	ended := ctx.Err() != nil && (errors.Is(err, cause) || errors.Is(err, ctx.Err()))
+	if err == nil || outermost(err) != nil && !ended {
 		return err
 	}
-	if problem, ok := unsendable(err); ok {
+	if limit, ok := cause.(*NetworkError); ok && ended { // the limit of the attempt
+		err = limit.Cause
+	}
+	if problem, ok := unsendable(err, reach); ok && !ended {
 		return &ClientError{Field: "request", Problem: problem}
 	}
-	return &NetworkError{Sent: !unsent(err), Cause: err}
+	if reach <= ReachUntouched && !ended && !network(err) {
+		return err
+	}
+	return &NetworkError{Sent: sent(err, reach), Cause: err}
+}
+
+// sent reports whether a request may have left the client.
+func sent(err error, reach Reach) bool {
+	if reach == ReachUnknown || reach == ReachRead {
+		return !unsent(err)
+	}
+	return reach == ReachWritten
 }
 
 // FromLayer types an error of a layer that may not know this package: what is
-// plainly of the network becomes a [NetworkError], anything else comes back as
+// plainly of the network becomes a [NetworkError], anything else is returned as
 // it is.
 func FromLayer(err error) error {
-	if err == nil || typed(err) || !network(err) {
+	if err == nil || outermost(err) != nil || !network(err) {
 		return err
 	}
 	return &NetworkError{Sent: !unsent(err), Cause: err}
 }
 
-// typed reports whether a kind of this package is in err's chain.
-func typed(err error) bool { return outermost(err) != nil }
-
 // network reports whether err is plainly an error of the network.
 func network(err error) bool {
-	if _, ok := errors.AsType[net.Error](err); ok {
+	if _, ok := errors.AsType[net.Error](err); ok || untrusted(err) {
 		return true
 	}
 	for _, known := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
@@ -103,8 +157,8 @@ func network(err error) bool {
 	return false
 }
 
-// unsent reports whether it is sure that a request which failed with err never
-// left the client: there was no connection. Of several errors each must say so.
+// unsent reports whether err says by its type that the request never left the
+// client, because there was no connection. Of several errors each must say so.
 func unsent(err error) bool {
 	switch e := err.(type) {
 	case *net.OpError:
@@ -138,14 +192,22 @@ func untrusted(err error) bool {
 	return ok
 }
 
-// unsendable recognizes what net/http refuses before it sends, by how these
-// errors begin, for they have no types. What follows may be the server's words.
-func unsendable(err error) (problem string, ok bool) {
+// unsendable recognizes a request that net/http refuses to send, by how its
+// errors begin, because they have no types (read in Go 1.26). A server or proxy
+// may say the same words, so they count only where nothing of it was heard.
+func unsendable(err error, reach Reach) (problem string, ok bool) {
+	var beginnings []string
+	switch reach {
+	case ReachUnknown, ReachUntouched, ReachRead:
+		beginnings = []string{"unsupported protocol scheme", "net/http: invalid header field",
+			"net/http: invalid method", "http: no Host in request URL", "http: nil Request"}
+	case ReachConnected:
+		beginnings = []string{"http2: invalid", "http2: request header list larger"}
+	}
 	text := err.Error()
-	for _, beginning := range []string{"unsupported protocol scheme", "net/http: invalid header field",
-		"net/http: invalid method", "http: no Host in request URL", "http: nil Request"} {
+	for _, beginning := range beginnings {
 		if strings.HasPrefix(text, beginning) {
-			return "can't be sent (" + text + ")", true
+			return "can't be sent (" + Words(text) + ")", true
 		}
 	}
 	return "", false

@@ -9,19 +9,20 @@ import (
 )
 
 // Retryable reports whether the same request, sent again, may succeed where it
-// failed with err: there was no whole answer, or the server said 429, 500, 502,
-// 503 or 504. It knows nothing of keys: whether sending again is also safe is
-// the retry layer's question, and [MaybeApplied]'s.
+// failed with err: the response did not arrive in full, or its status was 429,
+// 500, 502, 503 or 504. It knows nothing of keys: whether sending again is safe
+// is up to the retry layer and [MaybeApplied].
 //
 // It is false for a cancellation, for a layer's refusal, for the caller's own
-// mistakes, for a server whose certificate isn't trusted, and for any error
-// that isn't plainly of the network.
+// mistakes, for a server whose certificate isn't trusted, for a proxy that
+// refused the connection for good, and for any error that isn't plainly of the
+// network.
 func Retryable(err error) bool {
 	switch kind := kindOf(err).(type) {
-	case nil: // a stranger's error
-		return network(err) && mendable(err)
+	case nil: // an error of another package
+		return network(err) && transient(err)
 	case *NetworkError:
-		return mendable(err)
+		return transient(err)
 	case *RetryExhaustedError:
 		return Retryable(kind.Last)
 	case *RateLimitError:
@@ -34,8 +35,13 @@ func Retryable(err error) bool {
 	return false
 }
 
-// mendable reports whether time may mend an error of the network.
-func mendable(err error) bool { return !errors.Is(err, context.Canceled) && !untrusted(err) }
+// transient reports whether a network error may go away by itself.
+func transient(err error) bool {
+	if proxy, ok := errors.AsType[*ProxyError](err); ok {
+		return retryableStatus(proxy.Status)
+	}
+	return !errors.Is(err, context.Canceled) && !untrusted(err)
+}
 
 func retryableStatus(status int) bool {
 	switch status {
@@ -46,25 +52,26 @@ func retryableStatus(status int) bool {
 	return false
 }
 
-// FromServer reports whether err is what the server said, in a document of the
-// API, and not something that the client found out.
+// FromServer reports whether the server said what err says, by an error status
+// or an error document, and the client did not find it out by itself.
 func FromServer(err error) bool {
-	switch kind := kindOf(err).(type) {
-	case *RetryExhaustedError:
-		return FromServer(kind.Last)
-	case *AuthError:
-		return kind.answered()
-	case *NotFoundError, *ValidationError, *ConflictError, *RateLimitError, *APIError:
-		return true
+	kind := kindOf(err)
+	if exhausted, ok := kind.(*RetryExhaustedError); ok {
+		return FromServer(exhausted.Last)
 	}
-	return false
+	return apiErrorOf(kind) != nil
 }
 
 // MaybeApplied reports whether the server may have carried out the call that
-// failed with err. It is false where that is sure: nothing was sent, or every
-// attempt was refused, with a 3xx, a 4xx or a document that says "error" under
-// 2xx. When it is true, repeat the call with the same idempotency key,
-// [Error.Key]: then it is applied once at most.
+// failed with err. It is false only where that is sure: nothing was sent, or
+// each request that was sent was refused, by an error document of the API under
+// a 4xx or 2xx status, or by a status that [Refused] knows. A redirect or an
+// error page of a gateway refuses nothing: the API may have acted before the
+// gateway replaced its response. When MaybeApplied is true, repeat the call with
+// the same idempotency key, [Error.Key]: then it is applied at most once.
+//
+// For the [Error] of a call the answer comes from an account of what was written
+// to connections. For any other error it comes from the error's type.
 func MaybeApplied(err error) bool {
 	switch kind := outermost(err).(type) {
 	case *Error:
@@ -76,55 +83,40 @@ func MaybeApplied(err error) bool {
 	case *NetworkError:
 		return kind.Sent
 	case *ContractError:
-		return Applicable(kind.Status)
-	case *APIError:
-		return kind.Status >= 500
+		return !Refused(kind.Status)
+	default:
+		api := apiErrorOf(kind)
+		return api != nil && !api.refuses()
 	}
-	return false
 }
 
-// Applicable reports whether a server that answered with this HTTP status may
-// have carried the request out: 1xx, 2xx and 5xx leave it open, 3xx and 4xx
-// don't.
-func Applicable(status int) bool { return status < 300 || status >= 500 }
+// refuses reports whether the response says that the request was not carried
+// out.
+func (e *APIError) refuses() bool { return Refused(e.Status) || e.Status < 500 && !e.foreign }
 
-// RetryAfter returns how long the server asks to wait before the next attempt;
-// ok is false if it doesn't ask.
+// RetryAfter returns how long the server, or a proxy in front of it, asks to
+// wait before the next attempt; of several times in err the longest. ok is
+// false if it doesn't ask.
 func RetryAfter(err error) (wait time.Duration, ok bool) {
-	if api, is := errors.AsType[*APIError](err); is && api.RetryAfter > 0 {
-		return api.RetryAfter, true
-	}
-	return 0, false
-}
-
-// outermost returns the first kind of this package in err's chain, an [Error]
-// included; nil if there is none. What is inside of it, such as the failure
-// before a cancellation, is another story.
-func outermost(err error) error {
 	switch e := err.(type) {
-	case nil:
-		return nil
-	case *Error, *CanceledError, *RetryExhaustedError, *NetworkError, *ContractError, *RejectedError, *ClientError,
-		*AuthError, *NotFoundError, *ValidationError, *ConflictError, *RateLimitError, *APIError:
-		return err
+	case *APIError:
+		wait = e.RetryAfter
+	case *NetworkError:
+		wait = e.RetryAfter
+	case *ContractError:
+		wait = e.RetryAfter
+	case *ProxyError:
+		wait = e.RetryAfter
+	}
+	switch e := err.(type) {
 	case interface{ Unwrap() error }:
-		return outermost(e.Unwrap())
+		inner, _ := RetryAfter(e.Unwrap())
+		wait = max(wait, inner)
 	case interface{ Unwrap() []error }:
 		for _, part := range e.Unwrap() {
-			if kind := outermost(part); kind != nil {
-				return kind
-			}
+			inner, _ := RetryAfter(part)
+			wait = max(wait, inner)
 		}
 	}
-	return nil
-}
-
-// kindOf returns the kind of failure that err is; nil if it is none of this
-// package.
-func kindOf(err error) error {
-	kind := outermost(err)
-	if call, ok := kind.(*Error); ok {
-		return kindOf(call.Err)
-	}
-	return kind
+	return wait, wait > 0
 }

@@ -20,7 +20,8 @@ import (
 
 func TestQuestions(t *testing.T) {
 	t.Parallel()
-	answer := func(status int) error { return errs.FromResponse(status, nil, nil) }
+	answer := func(status int) error { return errs.FromResponse(status, nil, []byte(`{"status":"error"}`)) }
+	page := func(status int) error { return errs.FromResponse(status, nil, []byte("<html>")) }
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
@@ -37,37 +38,42 @@ func TestQuestions(t *testing.T) {
 		{"400", answer(400), false, true, false},
 		{"401", answer(401), false, true, false},
 		{"409", answer(409), false, true, false},
-		{"redirect", answer(302), false, false, false},
-		{"page under 503", errs.FromResponse(503, nil, []byte("<html>")), true, false, true},
-		{"page under 404", errs.FromResponse(404, nil, []byte("<html>")), false, false, false},
-		{"broken 200", errs.NewContractError(200, "its body is empty", nil, nil), false, false, true},
-		{"too large 503", errs.NewContractError(503, "its body is too large", nil, errs.ErrTooLarge), false, false, true},
+		{"redirect", answer(302), false, false, true},
+		{"page under 503", page(503), true, false, true},
+		{"page under 404", page(404), false, false, true},
+		{"page under 413", page(413), false, false, false},
+		{"page under 429", page(429), true, false, false},
+		{"404 without a body", errs.FromResponse(404, nil, nil), false, true, true},
+		{"404 with another document", errs.FromResponse(404, nil, []byte(`{"message":"no route"}`)), false, true, true},
+		{"429 without a body", errs.FromResponse(429, nil, nil), true, true, false},
+		{"broken 200", errs.NewContractError(200, nil, "its body is empty", nil, nil), false, false, true},
+		{"too large 503", errs.NewContractError(503, nil, "its body is too large", nil, errs.ErrTooLarge), false, false, true},
 		{"error under 200", errs.FromResponse(200, nil, []byte(`{"status":"error","code":"not_found"}`)), false, true, false},
-		{"reset", errs.FromBase(t.Context(), reset), true, false, true},
+		{"reset", errs.FromBase(t.Context(), reset, errs.ReachRead), true, false, true},
 		{"raw reset, from a stranger's layer", fmt.Errorf("mesh: %w", reset), true, false, false},
-		{"refused", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), true, false, false},
-		{"refused, seen through a stranger", fmt.Errorf("mesh: %w", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})), true, false, false},
-		{"proxy refused", errs.FromBase(t.Context(), &net.OpError{Op: "proxyconnect", Err: io.EOF}), true, false, false},
-		{"TLS handshake timeout", errs.FromBase(t.Context(), errors.New("net/http: TLS handshake timeout")), true, false, false},
-		{"unknown authority", errs.FromBase(t.Context(), &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false, false, false},
-		{"wrong host", errs.FromBase(t.Context(), x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}), false, false, false},
-		{"untyped error of the base", errs.FromBase(t.Context(), errors.New("http2: server sent GOAWAY")), true, false, true},
-		{"bad scheme", errs.FromBase(t.Context(), errors.New(`unsupported protocol scheme "ftp"`)), false, false, false},
+		{"refused", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead), true, false, false},
+		{"refused, seen through a stranger", fmt.Errorf("mesh: %w", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead)), true, false, false},
+		{"proxy refused", errs.FromBase(t.Context(), &net.OpError{Op: "proxyconnect", Err: io.EOF}, errs.ReachRead), true, false, false},
+		{"TLS handshake timeout", errs.FromBase(t.Context(), errors.New("net/http: TLS handshake timeout"), errs.ReachRead), true, false, false},
+		{"unknown authority", errs.FromBase(t.Context(), &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, errs.ReachRead), false, false, false},
+		{"wrong host", errs.FromBase(t.Context(), x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}, errs.ReachRead), false, false, false},
+		{"untyped error of the base", errs.FromBase(t.Context(), errors.New("http2: server sent GOAWAY"), errs.ReachRead), true, false, true},
+		{"bad scheme", errs.FromBase(t.Context(), errors.New(`unsupported protocol scheme "ftp"`), errs.ReachRead), false, false, false},
 		{"stranger's refusal", errors.New("policy says no"), false, false, false},
 		{"rejected", &errs.RejectedError{Layer: "breaker", Cause: reset}, false, false, false},
 		{"client", &errs.ClientError{Field: "id", Problem: "is empty"}, false, false, false},
 		{"canceled", errs.NewCanceledError(canceled, answer(503)), false, false, true},
 		{"canceled after a refusal", errs.NewCanceledError(canceled, answer(429)), false, false, true},
-		{"exhausted, the last not sent", &errs.RetryExhaustedError{Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), reset)}},
-			Last: errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})}, true, false, true},
+		{"exhausted, the last not sent", &errs.RetryExhaustedError{Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), reset, errs.ReachRead)}},
+			Last: errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead)}, true, false, true},
 		{"refused in bulk", errs.FromDocument(0, errs.Document{Status: "error", Code: "bad_authtoken"}), false, true, false},
 		{"rate limited in bulk", errs.FromDocument(0, errs.Document{Status: "error", Code: "rate_limited"}), true, true, false},
-		{"refused here, reset there", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reset)), true, false, true},
-		{"refused everywhere", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH})), true, false, false},
-		{"no TLS at the other end", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake", Conn: &net.TCPConn{}}), true, false, false},
-		{"broken TLS record", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "oversized record received"}), true, false, true},
-		{"a text of the server's", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: no Host in request URL`)), true, false, true},
-		{"another text of the server's", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: net/http: TLS handshake timeout`)), true, false, true},
+		{"refused here, reset there", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reset), errs.ReachRead), true, false, true},
+		{"refused everywhere", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}), errs.ReachRead), true, false, false},
+		{"no TLS at the other end", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake", Conn: &net.TCPConn{}}, errs.ReachRead), true, false, false},
+		{"broken TLS record", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "oversized record received"}, errs.ReachRead), true, false, true},
+		{"a text of the server's", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: no Host in request URL`), errs.ReachRead), true, false, true},
+		{"another text of the server's", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: net/http: TLS handshake timeout`), errs.ReachRead), true, false, true},
 		{"exhausted", &errs.RetryExhaustedError{Last: answer(503)}, true, true, true},
 		{"token source failed", &errs.AuthError{APIError: &errs.APIError{}, Cause: reset}, false, false, false},
 		{"nil", nil, false, false, false},
@@ -103,7 +109,7 @@ func TestTheCauseOfACancellationIsNotTheCallsOwnFailure(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	other := &errs.Error{Err: errs.FromResponse(404, nil, nil)}
 	cancel(other)
-	err := errs.FromBase(ctx, other)
+	err := errs.FromBase(ctx, other, errs.ReachRead)
 	if !errors.Is(err, errs.ErrNetwork) || !errs.MaybeApplied(err) || errs.FromServer(err) {
 		t.Errorf("got %v", err)
 	}
@@ -130,7 +136,7 @@ func TestTheBasesErrorsAreRecognized(t *testing.T) {
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		return errs.FromBase(t.Context(), err)
+		return errs.FromBase(t.Context(), err, errs.ReachRead)
 	}
 	for name, err := range map[string]error{
 		"scheme":       send("GET", "ftp://h/"),

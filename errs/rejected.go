@@ -18,7 +18,7 @@ type RejectedError struct {
 }
 
 func (e *RejectedError) Error() string {
-	return fmt.Sprintf("not sent: layer %q refused: %v", e.Layer, e.Cause)
+	return fmt.Sprintf("not sent: layer %q refused: %s", e.Layer, textOf(e.Cause))
 }
 
 // Is reports whether target is [ErrRejected].

@@ -11,25 +11,54 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// tooLong stands for a wait beyond what a time.Duration can tell.
+// tooLong is a wait beyond what a time.Duration can express.
 const tooLong = time.Duration(math.MaxInt64)
 
-// parseRetryAfter reads a Retry-After header, RFC 9110 section 10.2.3: a number
-// of seconds or an HTTP date. A time in the past, a negative number and
-// anything else that isn't a wait is 0; a number too large for a Duration is
-// the longest Duration.
-func parseRetryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if value == "" {
+// ParseRetryAfter returns how long a response's header asks to wait, by
+// Retry-After (RFC 9110, section 10.2.3): a number of seconds or a date. Of
+// several values, also of values that a proxy joined by commas, it is the
+// longest. A date counts from the response's own Date, if it has one, so that a
+// server with a wrong clock is understood. What isn't a wait, or lies in the
+// past, is 0; a number too large for a Duration is the longest Duration.
+func ParseRetryAfter(h http.Header) time.Duration {
+	now := time.Now()
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	var longest time.Duration
+	for _, line := range h.Values("Retry-After") {
+		parts := strings.Split(line, ",")
+		for i, part := range parts {
+			longest = max(longest, parseSeconds(strings.TrimSpace(part)))
+			if i > 0 { // a date has one comma
+				longest = max(longest, parseDate(strings.TrimSpace(parts[i-1]+","+part), now))
+			}
+			longest = max(longest, parseDate(strings.TrimSpace(part), now))
+		}
+	}
+	return longest
+}
+
+func parseSeconds(value string) time.Duration {
+	if value == "" || strings.Trim(value, "0123456789.") != "" {
 		return 0
 	}
-	if strings.Trim(value, "0123456789.") == "" {
-		return units(value, time.Second)
+	return units(value, time.Second)
+}
+
+// parseDate reads the three forms of an HTTP date, and with them the ones with
+// another name of the zone, or its offset, in place of GMT.
+func parseDate(value string, now time.Time) time.Duration {
+	at, err := http.ParseTime(value)
+	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 UTC", time.RFC1123Z} {
+		if err != nil {
+			at, err = time.Parse(layout, value)
+		}
 	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
+	if err != nil {
+		return 0
 	}
-	return 0
+	return max(0, at.Sub(now))
 }
 
 // parseMilliseconds reads the retry_after_ms member of an error document.

@@ -60,7 +60,7 @@ type AdaptivePermit interface {
 // beside the limiter's own.
 func Adaptive[P AdaptivePermit](policy AdaptiveLimiter[P], wait time.Duration) transport.Layer {
 	if policy == nil {
-		return noPolicy("adaptive", "give an adaptive limiter, such as NewAdaptiveLimiter()")
+		return noPolicy("adaptive", transport.Anywhere, "give an adaptive limiter, such as NewAdaptiveLimiter()")
 	}
 	if wait < 0 {
 		return negativeWait("adaptive")
@@ -75,7 +75,7 @@ type adaptive[P AdaptivePermit] struct {
 	wait   time.Duration
 }
 
-func (a *adaptive[P]) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func (a *adaptive[P]) send(req *http.Request, next transport.Next) (*http.Response, error) {
 	ctx := req.Context()
 	permit, err := a.enter(ctx)
 	if err != nil {
@@ -94,8 +94,8 @@ func (a *adaptive[P]) send(req *http.Request, next http.RoundTripper) (*http.Res
 			permit.Drop()
 		}
 	}()
-	resp, err := transport.Send(next, req)
-	success = verdict(req, resp, err) == nil
+	resp, err := next(req)
+	success = transport.Outcome(req, resp, err) == nil
 	if err == nil && !inMemory(resp) {
 		streams = true
 		resp.Body = onClose(resp.Body, permit.Drop)

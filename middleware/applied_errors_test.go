@@ -151,12 +151,12 @@ func TestARequestOnTheSideIsNoPartOfTheCall(t *testing.T) {
 		tokens := serve(t, always(tt.token))
 		side := &http.Client{Transport: newBase(t, quickConfig(tokens.url))}
 		base := newBase(t, quickConfig(closed.url))
-		fetching := func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		fetching := func(req *http.Request, next transport.Next) (*http.Response, error) {
 			if err := fetch(req, side, tokens.url); err != nil {
 				_ = req.Body.Close()
 				return nil, err
 			}
-			return next.RoundTrip(req)
+			return next(req)
 		}
 		check := func(t *testing.T, stack transport.Stack, base http.RoundTripper) {
 			t.Helper()
@@ -170,7 +170,7 @@ func TestARequestOnTheSideIsNoPartOfTheCall(t *testing.T) {
 			}
 		}
 		t.Run(tt.name+"/by the base", func(t *testing.T) {
-			check(t, keyed(quickConfig(closed.url)), baseFunc(func(req *http.Request) (*http.Response, error) { return fetching(req, base) }))
+			check(t, keyed(quickConfig(closed.url)), baseFunc(func(req *http.Request) (*http.Response, error) { return fetching(req, base.RoundTrip) }))
 		})
 		for position, put := range positions {
 			t.Run(tt.name+"/"+position, func(t *testing.T) {
@@ -191,7 +191,7 @@ var positions = map[string]func(...transport.Layer) func(transport.Stack) transp
 // bypassing is a layer with a transport of its own: an oauth2.Transport whose
 // Base was forgotten, for one. What it sends goes past the wire.
 func bypassing(own http.RoundTripper) transport.Layer {
-	return newLayer("bypassing", func(req *http.Request, _ http.RoundTripper) (*http.Response, error) { return own.RoundTrip(req) })
+	return newLayer("bypassing", func(req *http.Request, _ transport.Next) (*http.Response, error) { return own.RoundTrip(req) })
 }
 
 // slowAPI begins to carry each request out, and doesn't answer until the client
@@ -327,7 +327,7 @@ func TestTheEndOfASendPastTheWire(t *testing.T) {
 // error decides.
 func TestASendPastTheWireThatNothingTracesIsJudgedByItsError(t *testing.T) {
 	t.Parallel()
-	byHand := func(req *http.Request, _ http.RoundTripper) (*http.Response, error) {
+	byHand := func(req *http.Request, _ transport.Next) (*http.Response, error) {
 		defer req.Body.Close()
 		conn, err := (&net.Dialer{}).DialContext(req.Context(), "tcp", req.URL.Host)
 		if err != nil {
@@ -403,9 +403,9 @@ func TestALayersOwnAnswerSettlesNothing(t *testing.T) {
 					s := serve(t, always(sent))
 					cfg := quickConfig(s.url)
 					attempt := 0
-					layer := newLayer("made", func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+					layer := newLayer("made", func(req *http.Request, next transport.Next) (*http.Response, error) {
 						if attempt++; attempt == 1 {
-							return next.RoundTrip(req)
+							return next(req)
 						}
 						return own(req)
 					})
@@ -424,7 +424,7 @@ func TestALayersOwnAnswerSettlesNothing(t *testing.T) {
 				t.Parallel()
 				s := serve(t, always(success))
 				cfg := quickConfig(s.url)
-				layer := newLayer("made", func(req *http.Request, _ http.RoundTripper) (*http.Response, error) { return own(req) })
+				layer := newLayer("made", func(req *http.Request, _ transport.Next) (*http.Response, error) { return own(req) })
 				checkApplied(t, post(t.Context(), newClient(t, put(layer)(keyed(cfg)), s.url, newBase(t, cfg))), false)
 				if n := s.count(); n != 0 {
 					t.Errorf("%d requests were sent", n)

@@ -35,11 +35,11 @@ import (
 // This file has what they share. The next few functions are the only ones that
 // know where the configuration and the base transport live.
 
-type config = transport.Config
+type config = middleware.Config
 
 // quickConfig is a configuration with two retries after short waits.
 func quickConfig(url string) config {
-	cfg := transport.NewConfig(url, "token")
+	cfg := middleware.NewConfig(url, "token")
 	cfg.MaxRetries = 2
 	cfg.InitialRetryDelay = time.Millisecond
 	cfg.MaxRetryDelay = 5 * time.Millisecond
@@ -49,17 +49,14 @@ func quickConfig(url string) config {
 // newBase returns the base transport of a configuration. It gives up its idle
 // connections when the test ends.
 func newBase(t testing.TB, cfg config, tune ...func(*http.Transport)) *http.Transport {
-	base := transport.NewBase(cfg, tune...)
+	base := middleware.NewBase(cfg, tune...)
 	t.Cleanup(base.CloseIdleConnections)
 	return base
 }
 
-// newLayer returns a layer that can stand anywhere and does its work in do. It
-// hands the request on with next.RoundTrip.
-func newLayer(name string, do func(req *http.Request, next http.RoundTripper) (*http.Response, error)) transport.Layer {
-	return transport.NewLayer(name, transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
-		return baseFunc(func(req *http.Request) (*http.Response, error) { return do(req, next) })
-	})
+// newLayer returns a layer that can stand anywhere and does its work in do.
+func newLayer(name string, do transport.LayerFunc) transport.Layer {
+	return transport.NewLayerFunc(name, transport.Anywhere, do)
 }
 
 // keyed is the default stack, keyless the same without generated idempotency

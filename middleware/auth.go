@@ -3,7 +3,6 @@ package middleware
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -86,14 +85,14 @@ func (a *auth) bind(origin string) error {
 	case nil:
 		sourceErr = &errs.ClientError{Field: "token source", Problem: "is nil: give a transport.Secret or a TokenSource"}
 	case transport.Secret:
-		sourceErr = transport.ValidateToken(source)
+		sourceErr = validateToken(source)
 	}
 	return errors.Join(urlErr, sourceErr)
 }
 
-func (a *auth) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func (a *auth) send(req *http.Request, next transport.Next) (*http.Response, error) {
 	if !a.covers(req) || authorized(req.Header) {
-		return transport.Send(next, req)
+		return next(req)
 	}
 	token, err := a.token(req.Context())
 	if err != nil {
@@ -107,7 +106,7 @@ func (a *auth) send(req *http.Request, next http.RoundTripper) (*http.Response, 
 
 // sendTwice sends req with token and, if that is refused, once more with another
 // one.
-func (a *auth) sendTwice(req *http.Request, next http.RoundTripper, source Refresher, token transport.Secret) (*http.Response, error) {
+func (a *auth) sendTwice(req *http.Request, next transport.Next, source Refresher, token transport.Secret) (*http.Response, error) {
 	target := *req.URL // a layer inside may lead the request elsewhere
 	resp, err := sendWith(token, req, next)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
@@ -119,12 +118,33 @@ func (a *auth) sendTwice(req *http.Request, next http.RoundTripper, source Refre
 		discard(resp)
 		return nil, refreshError(refusal, err)
 	}
-	if sameToken(fresh, token) || rewind(req) != nil {
+	asked := max(askedWait(refusal), transport.CallFrom(req.Context()).RetryAfter())
+	if sameToken(fresh, token) || !mayWait(req.Context(), asked) || rewind(req) != nil {
 		return resp, nil
 	}
 	discard(resp)
+	if asked > 0 {
+		transport.CallFrom(req.Context()).Notify(transport.Event{Kind: transport.WaitBegan, Layer: "auth", Duration: asked})
+	}
+	if !sleep(req.Context(), asked) {
+		return endWait(req)
+	}
 	req.URL = &target
 	return sendWith(fresh, req, next)
+}
+
+// maxRefusalWait is the longest Retry-After of a 401 that is waited for.
+const maxRefusalWait = time.Minute
+
+// mayWait reports whether a wait is short enough to be begun.
+func mayWait(ctx context.Context, wait time.Duration) bool {
+	deadline, limited := ctx.Deadline()
+	return wait <= maxRefusalWait && !(limited && time.Until(deadline) <= wait)
+}
+
+func askedWait(err error) time.Duration {
+	wait, _ := errs.RetryAfter(err)
+	return wait
 }
 
 // refresh asks source for a token in place of the stale one, and tells the call.
@@ -132,7 +152,7 @@ func refresh(ctx context.Context, source Refresher, stale transport.Secret) (tra
 	began := time.Now()
 	fresh, err := source.Refresh(transport.WithoutCall(ctx), stale)
 	if err == nil {
-		err = transport.ValidateToken(fresh)
+		err = validateToken(fresh)
 	}
 	transport.CallFrom(ctx).Notify(transport.Event{
 		Kind: transport.TokenRefreshed, Layer: "auth", Duration: time.Since(began), Err: err,
@@ -151,11 +171,11 @@ func refreshError(refusal, cause error) error {
 
 // sendWith sends a copy of req with a token. Req itself, without it, is what the
 // layers outside find in the response.
-func sendWith(token transport.Secret, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func sendWith(token transport.Secret, req *http.Request, next transport.Next) (*http.Response, error) {
 	sent := req.WithContext(req.Context())
 	sent.Header = req.Header.Clone()
 	sent.Header["Authorization"] = []string{"Bearer " + token.Reveal()}
-	resp, err := transport.Send(next, sent)
+	resp, err := next(sent)
 	if resp != nil {
 		resp.Request = req
 	}
@@ -170,7 +190,7 @@ func (a *auth) token(ctx context.Context) (transport.Secret, error) {
 	if err != nil {
 		return transport.Secret{}, err
 	}
-	return token, transport.ValidateToken(token)
+	return token, validateToken(token)
 }
 
 // authorized reports whether a header has credentials already, under whatever
@@ -182,35 +202,4 @@ func authorized(h http.Header) bool {
 		}
 	}
 	return false
-}
-
-// covers reports whether a request goes to the origin.
-func (a *auth) covers(req *http.Request) bool {
-	return req.URL.Opaque == "" &&
-		sameOrigin(req.URL, a.origin) &&
-		(req.Host == "" || strings.EqualFold(req.Host, req.URL.Host))
-}
-
-func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
-}
-
-// port returns a URL's port, the scheme's own if none is given.
-func port(u *url.URL) string {
-	switch port := u.Port(); {
-	case port != "":
-		return port
-	case strings.EqualFold(u.Scheme, "https"):
-		return "443"
-	}
-	return "80"
-}
-
-// loopback reports whether host is this machine.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -102,9 +102,9 @@ func TestAuthSendsTheTokenToItsOriginAlone(t *testing.T) {
 
 func TestAuthWithholdsTheTokenFromAHostThatALayerOutsideSets(t *testing.T) {
 	t.Parallel()
-	reroute := transport.NewLayerFunc("mesh", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	reroute := transport.NewLayerFunc("mesh", transport.PerAttempt, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		req.URL.Host, req.Host = "sidecar.example", "sidecar.example"
-		return transport.Send(next, req)
+		return next(req)
 	})
 	for name, place := range map[string]struct {
 		edit func(transport.Stack) transport.Stack
@@ -116,7 +116,7 @@ func TestAuthWithholdsTheTokenFromAHostThatALayerOutsideSets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sent := "nothing"
-			client := newClient(t, place.edit(middleware.Default(transport.NewConfig("https://api.example", prefactortest.Token))), "https://api.example", baseFunc(
+			client := newClient(t, place.edit(middleware.Default(middleware.NewConfig("https://api.example", prefactortest.Token))), "https://api.example", baseFunc(
 				func(req *http.Request) (*http.Response, error) {
 					sent = req.Header.Get("Authorization")
 					return succeeding(req)
@@ -206,11 +206,11 @@ func TestAReplayIsTheRequestAsItCameToAuth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := refreshing("expired", "fresh")
 		var came []string
-		changing := transport.NewLayerFunc("mesh", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		changing := transport.NewLayerFunc("mesh", transport.PerAttempt, func(req *http.Request, next transport.Next) (*http.Response, error) {
 			came = append(came, req.URL.Host+" "+req.Header.Get("Authorization")+" "+req.Header.Get("X-Hops"))
 			req.URL.Host = "sidecar.example"
 			req.Header.Set("X-Hops", "1")
-			return transport.Send(next, req)
+			return next(req)
 		})
 		rt := build(t, transport.NewStack(middleware.Auth("https://api.example", source), changing), baseFunc(func(req *http.Request) (*http.Response, error) {
 			resp, err := succeeding(req)

@@ -61,7 +61,7 @@ func NewBreaker() circuitbreaker.CircuitBreaker[any] {
 // A success costs no allocation more than without the layer.
 func Breaker[R any](policy circuitbreaker.CircuitBreaker[R]) transport.Layer {
 	if policy == nil {
-		return noPolicy("breaker", "give a circuitbreaker.CircuitBreaker, such as NewBreaker()")
+		return noPolicy("breaker", transport.Anywhere, "give a circuitbreaker.CircuitBreaker, such as NewBreaker()")
 	}
 	b := &breaker[R]{policy: policy}
 	return transport.NewLayerFunc("breaker", transport.Anywhere, b.send).Describe("counts attempts inside retry, calls outside")
@@ -75,7 +75,7 @@ type breaker[R any] struct {
 	owed atomic.Int32
 }
 
-func (b *breaker[R]) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func (b *breaker[R]) send(req *http.Request, next transport.Next) (*http.Response, error) {
 	trial, ok := b.enter()
 	if !ok {
 		return refuse(req, "breaker", b.refusal())
@@ -86,14 +86,12 @@ func (b *breaker[R]) send(req *http.Request, next http.RoundTripper) (*http.Resp
 			b.owed.Add(1)
 		}
 	}()
-	resp, err := transport.Send(next, req)
-	failure := verdict(req, resp, err)
-	switch {
-	case abandoned(req.Context(), err, failure):
-	case unwell(failure):
+	resp, err := next(req)
+	switch health(transport.Outcome(req, resp, err)) {
+	case sick:
 		counted = true
 		b.policy.RecordFailure()
-	case answered(failure):
+	case healthy:
 		counted = true
 		b.policy.RecordSuccess()
 	}
@@ -129,22 +127,30 @@ func (b *breaker[R]) refusal() error {
 	return fmt.Errorf("%w: the server failed too often; trials of it are under way", circuitbreaker.ErrOpen)
 }
 
-// unwell reports whether failure says that the server doesn't work.
-func unwell(failure error) bool {
-	if errors.Is(failure, errs.ErrAuth) || errors.Is(failure, errs.ErrCanceled) || errors.Is(failure, errs.ErrRejected) {
-		return false
-	}
-	if errors.Is(failure, errs.ErrNetwork) || errors.Is(failure, errs.ErrContract) {
-		return true
-	}
-	api, ok := errors.AsType[*errs.APIError](failure)
-	return ok && api.Status >= 500
-}
+// condition is what the outcome of a request says about the server.
+type condition int
 
-// answered reports whether the server answered as the API does.
-func answered(failure error) bool {
-	if auth, ok := errors.AsType[*errs.AuthError](failure); ok && auth.Cause != nil {
-		return false
+const (
+	unknown condition = iota
+	healthy
+	sick
+)
+
+func health(outcome error) condition {
+	switch errs.KindOf(outcome) {
+	case errs.KindOK, errs.KindNotFound, errs.KindValidation, errs.KindConflict, errs.KindRateLimited:
+		return healthy
+	case errs.KindNetwork, errs.KindContract:
+		return sick
+	case errs.KindServer:
+		if api, ok := errors.AsType[*errs.APIError](outcome); ok && api.Status >= 500 {
+			return sick
+		}
+		return healthy
+	case errs.KindAuth:
+		if auth, ok := errors.AsType[*errs.AuthError](outcome); ok && auth.Cause == nil {
+			return healthy
+		}
 	}
-	return failure == nil || errs.FromServer(failure)
+	return unknown
 }

@@ -69,7 +69,7 @@ func TestBreakerJudgesByTheAnswer(t *testing.T) {
 
 func TestBreakerCountsNothingThatSaysNothingOfTheServer(t *testing.T) {
 	t.Parallel()
-	refusal := transport.NewLayerFunc("refusing", transport.Anywhere, func(*http.Request, http.RoundTripper) (*http.Response, error) {
+	refusal := transport.NewLayerFunc("refusing", transport.Anywhere, func(*http.Request, transport.Next) (*http.Response, error) {
 		return nil, &errs.RejectedError{Layer: "refusing", Cause: errors.New("no")}
 	})
 	for name, row := range map[string]struct {
@@ -122,7 +122,7 @@ func canceledAfter(d time.Duration) func(context.Context) (context.Context, cont
 
 // failing is a layer that fails every request.
 func failing(err error) transport.Layer {
-	return transport.NewLayerFunc("failing", transport.Anywhere, func(*http.Request, http.RoundTripper) (*http.Response, error) { return nil, err })
+	return transport.NewLayerFunc("failing", transport.Anywhere, func(*http.Request, transport.Next) (*http.Response, error) { return nil, err })
 }
 
 func TestBreakerOpensInAnOutageAndClosesAfterIt(t *testing.T) {

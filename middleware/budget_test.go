@@ -19,7 +19,7 @@ import (
 )
 
 // budgeted is the edit that gives retry a budget.
-func budgeted(cfg transport.Config, b budget.Budget) func(transport.Stack) transport.Stack {
+func budgeted(cfg middleware.Config, b budget.Budget) func(transport.Stack) transport.Stack {
 	return func(s transport.Stack) transport.Stack {
 		return s.Replace("retry", middleware.Retry(cfg.RetryPolicy, middleware.RetryBudget(b)))
 	}
@@ -69,7 +69,7 @@ func spent() budget.Budget {
 
 func TestRetryBudgetLeavesTheLastResponseReadable(t *testing.T) {
 	t.Parallel()
-	rt := build(t, transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy(), middleware.RetryBudget(spent()))),
+	rt := build(t, transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy(), middleware.RetryBudget(spent()))),
 		baseFunc(func(*http.Request) (*http.Response, error) {
 			return answerWith(503, "text/plain", io.NopCloser(strings.NewReader("overloaded"))), nil
 		}))
@@ -147,7 +147,7 @@ func unused(b budget.Budget) bool {
 
 func TestRetryBudgetGivesThePermitOfAPanicBack(t *testing.T) {
 	t.Parallel()
-	policy := transport.DefaultRetryPolicy()
+	policy := middleware.DefaultRetryPolicy()
 	policy.InitialRetryDelay = time.Nanosecond
 	b, sends := oneRetry(), 0
 	rt := build(t, transport.NewStack(middleware.Retry(policy, middleware.RetryBudget(b))), baseFunc(func(*http.Request) (*http.Response, error) {
@@ -210,14 +210,14 @@ func TestABudgetIsSharedByRetryAndHedge(t *testing.T) {
 
 func TestRetryBudgetShowsInThePicture(t *testing.T) {
 	t.Parallel()
-	stack := transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy(), middleware.RetryBudget(budget.New())))
+	stack := transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy(), middleware.RetryBudget(budget.New())))
 	if want := "3 retries, 1s to 1m0s, budgeted"; !strings.Contains(stack.String(), want) {
 		t.Errorf("%q is not in\n%s", want, stack)
 	}
 }
 
 func TestRetryBudgetAllocations(t *testing.T) {
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	if n := layerAllocations(t, budgeted(cfg, budget.New())); n != 1 {
 		t.Errorf("a success costs %v allocations with the budget, want 1", n)
 	}

@@ -38,7 +38,7 @@ func NewBulkhead(limit uint) bulkhead.Bulkhead[any] { return bulkhead.New[any](l
 // still streams.
 func Bulkhead[R any](policy bulkhead.Bulkhead[R], wait time.Duration) transport.Layer {
 	if policy == nil {
-		return noPolicy("bulkhead", "give a bulkhead.Bulkhead, such as NewBulkhead(20)")
+		return noPolicy("bulkhead", transport.Anywhere, "give a bulkhead.Bulkhead, such as NewBulkhead(20)")
 	}
 	if wait < 0 {
 		return negativeWait("bulkhead")
@@ -53,7 +53,7 @@ type bulkheadLayer[R any] struct {
 	wait   time.Duration
 }
 
-func (b *bulkheadLayer[R]) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func (b *bulkheadLayer[R]) send(req *http.Request, next transport.Next) (*http.Response, error) {
 	ctx := req.Context()
 	if err := b.enter(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -67,7 +67,7 @@ func (b *bulkheadLayer[R]) send(req *http.Request, next http.RoundTripper) (*htt
 			b.policy.ReleasePermit()
 		}
 	}()
-	resp, err := transport.Send(next, req)
+	resp, err := next(req)
 	if err == nil && !inMemory(resp) {
 		streams = true
 		resp.Body = onClose(resp.Body, b.policy.ReleasePermit)

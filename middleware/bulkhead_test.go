@@ -22,10 +22,10 @@ func TestBulkheadBoundsWhatIsInProgress(t *testing.T) {
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(slow(reads, time.Second).Always())
 		var now, most atomic.Int32
-		gauge := transport.NewLayerFunc("gauge", transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		gauge := transport.NewLayerFunc("gauge", transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
 			most.Store(max(most.Load(), now.Add(1)))
 			defer now.Add(-1)
-			return transport.Send(next, req)
+			return next(req)
 		})
 		client := s.client(perAttempt(middleware.Bulkhead(middleware.NewBulkhead(3), time.Minute), gauge))
 		began := time.Now()

@@ -13,8 +13,8 @@ import (
 //
 // Position: once an attempt, outside envelope.
 func Classify() transport.Layer {
-	return transport.NewLayerFunc("classify", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := transport.Send(next, req)
+	return transport.NewLayerFunc("classify", transport.PerAttempt, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
 		if err != nil {
 			return nil, err
 		}

@@ -12,14 +12,14 @@ import (
 	"github.com/failsafe-go/failsafe-go/budget"
 
 	"github.com/prefactordev/prefactor-go/middleware"
-	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
 func TestLayersKeepTheRules(t *testing.T) {
 	t.Parallel()
 	origin, token := "http://localhost", transport.NewSecret("token-of-the-layer")
-	policy := transport.DefaultRetryPolicy()
+	policy := middleware.DefaultRetryPolicy()
 	refreshing := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) { return token, nil })
 	open := middleware.NewBreaker()
 	open.Open()
@@ -50,12 +50,12 @@ func TestLayersKeepTheRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			prefactortest.TestLayer(t, layer)
+			conformance.TestLayer(t, layer)
 		})
 	}
 }
 
-func buildDefault(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+func buildDefault(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 	return middleware.Default(cfg).RoundTripper(base)
 }
 
@@ -63,11 +63,11 @@ func TestStacksKeepTheirPromises(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
-		build   prefactortest.Build
-		options []prefactortest.SuiteOption
+		build   conformance.Build
+		options []conformance.SuiteOption
 	}{
 		{name: "default", build: buildDefault},
-		{name: "with everything in it", build: func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+		{name: "with everything in it", build: func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 			return middleware.Default(cfg).
 				PerCall(
 					middleware.Log(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})), middleware.LogBodies(1000)),
@@ -80,14 +80,14 @@ func TestStacksKeepTheirPromises(t *testing.T) {
 					middleware.Bulkhead(middleware.NewBulkhead(1000), 0),
 				).RoundTripper(base)
 		}},
-		{name: "with a hedge", options: []prefactortest.SuiteOption{prefactortest.Hedged()},
-			build: func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+		{name: "with a hedge", options: []conformance.SuiteOption{conformance.Hedged()},
+			build: func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 				return middleware.Default(cfg).PerAttempt(middleware.Hedge(middleware.NewHedge(time.Second))).RoundTripper(base)
 			}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			prefactortest.TestStack(t, tt.build, tt.options...)
+			conformance.TestStack(t, tt.build, tt.options...)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -11,23 +12,24 @@ import (
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// Control is the server's word to a run that it should end now.
+// Control is the server's request to stop a run.
 type Control struct {
 	InstanceID string // the run
 	Reason     string // why; may be empty
 }
 
-// OnControl returns the layer "control", which calls fn when the answer to a span
-// write carries the server's word that a run should end: the member control,
-// with terminate true, beside a span's details, on its own or in a bulk answer's
-// outputs. A control that isn't an object means nothing.
+// OnControl returns the layer "control", which calls fn when the response to a
+// span write carries the server's request to stop a run: the member control, with
+// terminate true, beside a span's details, on its own or in the outputs of a bulk
+// response.
 //
-// Fn is called once an instance, with the context of the call that learned of
-// it, before that call returns: it must be quick, and usually ends the run's
-// context. For different instances it may be called concurrently. Of instances
-// the last 1024 are remembered. The answer itself goes on as it came.
+// fn is called once an instance, with the context of the call that learned of it,
+// before that call returns: it must be quick, and usually ends the run's context.
+// For different instances it may be called concurrently. The last 1024 instances
+// are remembered. The response itself is passed on unchanged.
 //
 // It costs no allocation where there is no control.
 //
@@ -37,112 +39,109 @@ func OnControl(fn func(ctx context.Context, c Control)) transport.Layer {
 		return transport.RefusedLayer("control", transport.PerCall,
 			&errs.ClientError{Field: "control", Problem: "function is nil: give OnControl a function that ends the run"})
 	}
-	var told toldControls
-	return transport.NewLayerFunc("control", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	var controls Controls
+	return transport.NewLayerFunc("control", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		ctx := req.Context()
-		resp, err := transport.Send(next, req)
-		if err != nil {
-			return nil, err
+		resp, err := next(req)
+		if err != nil || resp.StatusCode >= 300 {
+			return resp, err
 		}
-		for _, c := range controls(transport.Read(req, resp)) {
-			if told.first(c.InstanceID) {
-				fn(ctx, c)
-			}
+		for _, c := range controls.Read(transport.Read(req, resp).Document()) {
+			fn(ctx, c)
 		}
 		return resp, nil
 	})
 }
 
-// controlled is the part of a document that may carry a control.
-type controlled struct {
-	Details jsontext.Value `json:"details"`
-	Control jsontext.Value `json:"control"`
+// Controls reads the controls in responses, and remembers those of the last 1024
+// instances. The zero value is ready; it is safe for concurrent use.
+type Controls struct {
+	mu     sync.Mutex
+	byRun  map[string]Control
+	recent []string // the same instances, as a ring
+	oldest int      // where the next goes in, once the ring is full
 }
 
-// controls returns the controls in an answer that ask for a run's end.
-func controls(answer *transport.Answer) []Control {
-	document := answer.Document()
-	if answer.Status() >= 300 || !bytes.Contains(document, []byte(`"control"`)) {
+// maxControls is how many instances are remembered.
+const maxControls = 1024
+
+// Read returns the controls in the document of a response that ask for the end of
+// a run, for each instance the first time that it is seen.
+func (c *Controls) Read(document jsontext.Value) []Control {
+	return slices.DeleteFunc(controlsIn(document), func(found Control) bool { return !c.add(found) })
+}
+
+// Of returns the control that was read for an instance.
+func (c *Controls) Of(instanceID string) (control Control, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	control, ok = c.byRun[instanceID]
+	return control, ok
+}
+
+// add remembers a control, and reports whether its instance is new.
+func (c *Controls) add(control Control) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := control.InstanceID
+	if _, known := c.byRun[id]; known {
+		return false
+	}
+	if c.byRun == nil {
+		c.byRun = make(map[string]Control)
+	}
+	c.byRun[id] = control
+	if len(c.recent) < maxControls {
+		c.recent = append(c.recent, id)
+		return true
+	}
+	delete(c.byRun, c.recent[c.oldest])
+	c.recent[c.oldest] = id
+	c.oldest = (c.oldest + 1) % maxControls
+	return true
+}
+
+// controlsIn returns the controls in a document, or in the outputs of a bulk
+// document, that ask for a run's end.
+func controlsIn(document jsontext.Value) []Control {
+	if !bytes.Contains(document, []byte(`control"`)) { // the first quote would be searched for much longer
 		return nil
 	}
-	var found struct {
-		controlled
+	if control, ok := controlOf(document); ok {
+		return []Control{control}
+	}
+	var bulk struct {
 		Outputs jsontext.Value `json:"outputs"`
 	}
-	if json.Unmarshal(document, &found, transport.Lenient) != nil {
+	var outputs map[string]jsontext.Value
+	if json.Unmarshal(document, &bulk, rawjson.Lenient) != nil || bulk.Outputs.Kind() != '{' ||
+		json.Unmarshal(bulk.Outputs, &outputs, rawjson.Lenient) != nil {
 		return nil
 	}
 	var all []Control
-	if c, ok := found.terminate(); ok {
-		all = append(all, c)
-	}
-	var outputs map[string]jsontext.Value
-	if found.Outputs.Kind() == '{' && json.Unmarshal(found.Outputs, &outputs, transport.Lenient) == nil {
-		for _, document := range outputs {
-			var output controlled
-			if transport.Object(document).Decode(&output) != nil {
-				continue
-			}
-			if c, ok := output.terminate(); ok {
-				all = append(all, c)
-			}
+	for _, output := range outputs {
+		if control, ok := controlOf(output); ok {
+			all = append(all, control)
 		}
 	}
 	return all
 }
 
-// terminate returns the control, if it asks for the end of a run that can be
-// told.
-func (c controlled) terminate() (Control, bool) {
-	var control struct {
-		Terminate jsontext.Value `json:"terminate"`
-		Reason    jsontext.Value `json:"reason"`
-	}
-	if transport.Object(c.Control).Decode(&control) != nil || control.Terminate.Kind() != 't' {
+// controlOf returns the control of one span's document, if it asks for the end of
+// a run that the document names.
+func controlOf(document jsontext.Value) (Control, bool) {
+	control := transport.ControlIn(document)
+	if control == nil || !control.Terminate {
 		return Control{}, false
 	}
 	var span struct {
+		Details jsontext.Value `json:"details"`
+	}
+	var details struct {
 		InstanceID string `json:"agent_instance_id"`
 	}
-	if transport.Object(c.Details).Decode(&span) != nil || span.InstanceID == "" {
+	if json.Unmarshal(document, &span, rawjson.Lenient) != nil || rawjson.Object(span.Details).Decode(&details) != nil || details.InstanceID == "" {
 		return Control{}, false
 	}
-	found := Control{InstanceID: span.InstanceID}
-	if control.Reason.Kind() == '"' {
-		reason, _ := jsontext.AppendUnquote(nil, control.Reason)
-		found.Reason = string(reason)
-	}
-	return found, true
-}
-
-// toldControls remembers the instances that were told of.
-type toldControls struct {
-	mu     sync.Mutex
-	ids    map[string]bool
-	recent []string // the same, as a ring
-	oldest int      // where the next goes in, once the ring is full
-}
-
-// maxTold is how many instances are remembered.
-const maxTold = 1024
-
-// first reports whether id is new, and remembers it.
-func (t *toldControls) first(id string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ids[id] {
-		return false
-	}
-	if t.ids == nil {
-		t.ids = make(map[string]bool)
-	}
-	t.ids[id] = true
-	if len(t.recent) < maxTold {
-		t.recent = append(t.recent, id)
-		return true
-	}
-	delete(t.ids, t.recent[t.oldest])
-	t.recent[t.oldest] = id
-	t.oldest = (t.oldest + 1) % maxTold
-	return true
+	return Control{InstanceID: details.InstanceID, Reason: control.Reason}, true
 }

@@ -20,7 +20,7 @@ func ExampleOnControl() {
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("agent_spans.create").Reply(200).Body(
 		`{"status":"success","details":{"agent_instance_id":"run-1"},"control":{"terminate":true,"reason":"over budget"}}`))
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	client := exampleClient(middleware.Default(cfg).PerCall(control), fake)
 	_, _ = client.Do(run, transport.Request{Method: http.MethodPost, Path: "/agent_spans", Body: struct{}{}})
 	fmt.Println(context.Cause(run))

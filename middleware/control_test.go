@@ -79,7 +79,7 @@ func TestOnControlTellsOfRunsThatShouldEnd(t *testing.T) {
 			t.Parallel()
 			told := new(controls)
 			const url = "https://prefactor.test"
-			stack := middleware.Default(transport.NewConfig(url, "token")).PerCall(middleware.OnControl(told.add))
+			stack := middleware.Default(middleware.NewConfig(url, "token")).PerCall(middleware.OnControl(told.add))
 			client := newClient(t, stack, url, answeringWith(tt.status, func() string { return tt.body }))
 			for range 2 { // once an instance
 				_ = write(t.Context(), client)

@@ -61,7 +61,7 @@ func onMemory(tb testing.TB, stack transport.Stack) *spans.Service {
 }
 
 func defaultStack() transport.Stack {
-	return middleware.Default(transport.NewConfig("https://api.example", "pf_token"))
+	return middleware.Default(middleware.NewConfig("https://api.example", "pf_token"))
 }
 
 // One span create through the default stack, beside the same work by hand.
@@ -178,16 +178,16 @@ func TestARequestIsClonedOnceACall(t *testing.T) {
 	var copies []string // the layers that got another header map than the one outside
 	var last uintptr
 	spy := func(outside string) transport.Layer {
-		return transport.NewLayerFunc("spy outside "+outside, transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		return transport.NewLayerFunc("spy outside "+outside, transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
 			if at := reflect.ValueOf(req.Header).Pointer(); at != last {
 				copies, last = append(copies, outside), at
 			}
-			return transport.Send(next, req)
+			return next(req)
 		})
 	}
 	stack := defaultStack()
-	for _, layer := range stack.Layers() {
-		stack = stack.Before(layer.Name(), spy(layer.Name()))
+	for _, name := range []string{"identify", "idempotency", "retry", "timeout", "classify", "envelope", "auth"} {
+		stack = stack.Before(name, spy(name))
 	}
 	if _, err := onMemory(t, stack.Wire(spy("the base"))).Create(t.Context(), spanParams); err != nil {
 		t.Fatal(err)

@@ -3,10 +3,10 @@ package middleware_test
 import (
 	"testing"
 
-	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 )
 
 func TestNothingIsLostAndNothingDoubledInAStorm(t *testing.T) {
 	t.Parallel()
-	prefactortest.TestStorm(t, buildDefault, 10_000)
+	conformance.TestStorm(t, buildDefault, 10_000)
 }

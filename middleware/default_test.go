@@ -10,11 +10,12 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
 func TestDefaultStackPassesTheFaultTable(t *testing.T) {
-	prefactortest.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	conformance.TestFaults(t, func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return middleware.Default(cfg).RoundTripper(base)
 	})
 }
@@ -44,7 +45,7 @@ func TestDefaultIsMadeOfTheConfig(t *testing.T) {
 
 func TestDefaultReportsWhatIsWrongWithTheConfigWhenItIsBuilt(t *testing.T) {
 	t.Parallel()
-	var cfg transport.Config
+	var cfg middleware.Config
 	cfg.DefaultIdempotencyKey = strings.Repeat("k", 64)
 	cfg.Adapters = []string{"acme"}
 	_, err := middleware.Default(cfg).RoundTripper(http.DefaultTransport)

@@ -23,14 +23,14 @@ func Envelope(limit int64) transport.Layer {
 		return transport.RefusedLayer("envelope", transport.PerAttempt,
 			&errs.ClientError{Field: "envelope limit", Problem: "must be 1 byte or more"})
 	}
-	return transport.NewLayerFunc("envelope", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := transport.Send(next, req)
+	return transport.NewLayerFunc("envelope", transport.PerAttempt, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
 		if err != nil {
 			return nil, err
 		}
 		transport.ReadLimit(req, resp, limit)
 		return resp, nil
-	}).Describe("up to " + bytesText(limit))
+	}).Describe("up to "+bytesText(limit)).Inside("timeout", "classify")
 }
 
 // bytesText returns a number of bytes in the largest unit that divides it.

@@ -42,8 +42,8 @@ func TestEnvelopeBoundsAnAnswer(t *testing.T) {
 func TestALargeAnswerTakesLittleMemory(t *testing.T) {
 	server := prefactortest.NewServer(t)
 	server.Inject(prefactortest.On(reads).Oversized(200 << 20))
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
-	base := transport.NewBase(cfg)
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
+	base := middleware.NewBase(cfg)
 	defer base.CloseIdleConnections()
 	client := newClient(t, middleware.Default(cfg).Replace("envelope", middleware.Envelope(1<<20)), server.URL, base)
 
@@ -87,7 +87,7 @@ func TestALargeBoundHoldsBehindAForeignLayer(t *testing.T) {
 		return answerWith(http.StatusOK, "application/json", io.NopCloser(strings.NewReader(large))), nil
 	})
 	for _, limit := range []int64{64 << 20, math.MaxInt64} {
-		stack := middleware.Default(transport.NewConfig("https://api.example", "t")).Replace("envelope", middleware.Envelope(limit)).PerCall(foreign("foreign"))
+		stack := middleware.Default(middleware.NewConfig("https://api.example", "t")).Replace("envelope", middleware.Envelope(limit)).PerCall(foreign("foreign"))
 		if err := read(t.Context(), newClient(t, stack, "https://api.example", base)); err != nil {
 			t.Errorf("bound %d: %v", limit, err)
 		}
@@ -110,7 +110,7 @@ func (e *endless) Close() error { return nil }
 func TestASmallBoundHoldsOutsideOfACall(t *testing.T) {
 	t.Parallel()
 	body := &endless{}
-	stack := middleware.Default(transport.NewConfig("https://api.example", "t")).Replace("envelope", middleware.Envelope(1<<10))
+	stack := middleware.Default(middleware.NewConfig("https://api.example", "t")).Replace("envelope", middleware.Envelope(1<<10))
 	rt := build(t, stack, baseFunc(func(*http.Request) (*http.Response, error) {
 		return answerWith(http.StatusOK, "application/json", body), nil
 	}))

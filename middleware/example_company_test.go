@@ -21,26 +21,26 @@ import (
 // line a call, a trace's span an attempt, a breaker and a limiter that all of
 // the company's code shares, and a signature over what really goes out.
 func Example_company() {
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	breaker, limiter := middleware.NewBreaker(), middleware.NewRateLimiter(50)
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: stable}))
 
 	var audited, spans atomic.Int32
 	audit := transport.NewLayerFunc("audit", transport.PerCall,
-		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		func(req *http.Request, next transport.Next) (*http.Response, error) {
 			audited.Add(1) // who called which operation: transport.CallFrom(req.Context())
-			return transport.Send(next, req)
+			return next(req)
 		})
 	// With OpenTelemetry, otelhttp.NewTransport is the function.
 	tracing := transport.NewLayer("otelhttp", transport.PerAttempt, func(next http.RoundTripper) http.RoundTripper {
 		return &otelTransport{base: next, spans: &spans}
 	})
 	signing := transport.NewLayerFunc("signing", transport.PerAttempt,
-		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		func(req *http.Request, next transport.Next) (*http.Response, error) {
 			mac := hmac.New(sha256.New, []byte("the company's key"))
 			fmt.Fprintln(mac, req.Method, req.URL.Path, req.Header.Get(transport.KeyHeader))
 			req.Header.Set("X-Signature", hex.EncodeToString(mac.Sum(nil)))
-			return transport.Send(next, req)
+			return next(req)
 		})
 
 	stack := middleware.Default(cfg).

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/middleware"
-	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // edited runs the fault table on the default stack after an edit.
-func edited(t *testing.T, edit func(transport.Stack) transport.Stack, options ...prefactortest.SuiteOption) {
+func edited(t *testing.T, edit func(transport.Stack) transport.Stack, options ...conformance.SuiteOption) {
 	t.Helper()
-	prefactortest.TestFaults(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	conformance.TestFaults(t, func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
 		return edit(middleware.Default(cfg)).RoundTripper(base)
 	}, options...)
 }
@@ -52,7 +52,7 @@ func TestFaultTableHoldsWithAForeignHedge(t *testing.T) {
 			return s.Before("retry", foreign("outermost"), foreignHedge("hedge"), foreign("between")).After("retry", foreign("inside"))
 		},
 	} {
-		t.Run(name, func(t *testing.T) { edited(t, edit, prefactortest.Hedged()) })
+		t.Run(name, func(t *testing.T) { edited(t, edit, conformance.Hedged()) })
 	}
 }
 
@@ -87,9 +87,9 @@ type foreignBody struct{ io.ReadCloser }
 // foreignHedge sends a second request when the first takes 100 ms, and returns
 // the first response that comes, or else the last error.
 func foreignHedge(name string) transport.Layer {
-	return transport.NewLayer(name, transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
+	return transport.NewLayer(name, transport.Repeats, func(next http.RoundTripper) http.RoundTripper {
 		return hedgeTripper{next}
-	}).Repeating()
+	})
 }
 
 type hedgeTripper struct{ next http.RoundTripper }

@@ -18,29 +18,29 @@ import (
 // when its answer takes longer than delay. Of all requests in progress a fifth
 // may be such repetitions (three, if that is more), so that a slow server isn't
 // sent twice what it is slow at. A good delay is the time within which 95 of 100
-// answers come.
+// responses arrive.
 func NewHedge(delay time.Duration) hedgepolicy.HedgePolicy[*http.Response] {
 	return hedgepolicy.NewBuilderWithDelay[*http.Response](delay).WithBudget(budget.New()).Build()
 }
 
 // Hedge returns the layer "hedge", which races slow requests: it sends a request
-// once more while the first is still under way, and returns the first success
-// or, if none succeeds, the failure that came last. When and how often is the
-// policy's affair, which is yours and may be shared with other code; [NewHedge]
-// makes one. What ends the race is the answer's verdict: leave the policy's
-// CancelOn and CancelIf conditions unset.
+// once more while the first is still in flight, and returns the first success
+// or, if none succeeds, the failure that came last. The policy says when and how
+// often. It is yours and may be shared with other code; [NewHedge] makes one. The
+// outcome of a request ends the race: leave the policy's CancelOn and CancelIf
+// conditions unset.
 //
-// Only requests that the server acts on once at most are raced: with a safe
-// method, an idempotency key, which all that is sent for a call shares, or a
-// [transport.Call] that is replayable; and without a body, or with one that
-// GetBody gives again. Any other request is sent once. A request that fails
-// before the policy's delay isn't sent again: that is retry's affair.
+// Only requests that the server acts on once at most are raced, as
+// [transport.CanRepeat] says, without a body or with one that GetBody gives
+// again. Any other request is sent once. A request that fails before the policy's
+// delay isn't sent again: that is left to retry. Nor is one sent while the server
+// asks to wait.
 //
-// The losers are canceled and their answers closed; what they still run ends
-// with their round trips, after the layer has returned. The winner's context
-// lives until its body is closed. The server may have acted on a loser, so a
-// call that fails in the end may have been applied. If a layer inside panics
-// before the race has ended, Hedge panics in its place, with the same value.
+// The losers are canceled and their responses closed; their round trips may end
+// after the layer has returned. The winner's context lives until its body is
+// closed. The server may have acted on a loser, so a call that fails in the end
+// may have been applied. If a layer inside panics before the race has ended,
+// Hedge panics in its place, with the same value.
 //
 // Position: anywhere; it repeats. Inside retry it races attempts, each retry
 // anew. Outside retry it races calls with all their retries and waits, so that
@@ -51,54 +51,47 @@ func NewHedge(delay time.Duration) hedgepolicy.HedgePolicy[*http.Response] {
 // more than without the layer.
 func Hedge(policy hedgepolicy.HedgePolicy[*http.Response]) transport.Layer {
 	if policy == nil {
-		return noPolicy("hedge", "give a hedgepolicy.HedgePolicy, such as NewHedge(time.Second)").Repeating()
+		return noPolicy("hedge", transport.Repeats, "give a hedgepolicy.HedgePolicy, such as NewHedge(time.Second)")
 	}
-	engine := failsafe.With[*http.Response](policy)
-	return transport.NewLayer("hedge", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
-		return &hedge{next: next, engine: engine}
-	}).Repeating().Describe("races attempts inside retry, calls outside")
+	h := &hedge{engine: failsafe.With[*http.Response](policy)}
+	return transport.NewLayerFunc("hedge", transport.Repeats, h.send).Describe("races attempts inside retry, calls outside")
 }
 
 type hedge struct {
-	next   http.RoundTripper
 	engine failsafe.Executor[*http.Response]
 }
 
-var _ http.RoundTripper = (*hedge)(nil)
-
-func (h *hedge) Unwrap() http.RoundTripper { return h.next }
-
-func (h *hedge) CloseIdleConnections() { transport.CloseIdleConnections(h.next) }
-
-// RoundTrip never changes req: each runner of a race sends a clone.
-func (h *hedge) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !replayable(req) || !rewindable(req) {
-		return h.next.RoundTrip(req)
+// send starts a race, in which each runner sends a clone.
+func (h *hedge) send(req *http.Request, next transport.Next) (*http.Response, error) {
+	if !transport.CanRepeat(req) || !rewindable(req) {
+		return next(req)
 	}
-	r := &race{next: h.next, req: req}
-	r.settled.L = &r.mu
-	var result *runner
-	defer func() { r.leave(result) }() // also when a function of the policy panics
-	// The engine tells when to send; what is returned is the race's to tell.
+	r := &race{next: next, req: req, over: make(chan struct{})}
+	r.runners = r.usual[:0]
+	defer r.leave() // also when a function of the policy panics
+	// The engine decides when to send; the result is the race's.
 	_, err := h.engine.WithContext(req.Context()).Get(r.run)
-	if result = r.finish(); result == nil {
-		return refuse(req, "hedge", err)
+	switch result := r.leave(); {
+	case result != nil:
+		return result.hand()
+	case req.Context().Err() != nil:
+		return endWait(req)
 	}
-	return result.hand()
+	return refuse(req, "hedge", err)
 }
 
 // race is one request, sent by several runners.
 type race struct {
-	next http.RoundTripper
+	next transport.Next
 	req  *http.Request
+	over chan struct{} // closed when the result stands
 
 	mu      sync.Mutex
-	settled sync.Cond // there is a success, or nobody runs
+	isOver  bool
 	runners []*runner
+	usual   [2]*runner // the memory of runners
 	running int
-	best    *runner // the success or, as long as there is none, the last failure
-	won     bool    // best is a success, or a panic
-	over    bool    // the result is taken: what comes now is discarded
+	result  *runner // a success or a panic; without one the last failure
 }
 
 // runner sends the race's request once.
@@ -114,45 +107,37 @@ type runner struct {
 // errLost is the cause with which a loser's context ends.
 var errLost = errors.New("another request of the hedge was faster")
 
-// run is one runner's work, in a goroutine of the engine's. The engine ends the
-// race with the first result that it gets, so a failure is kept from it while
-// others still run.
+// run is one runner's work, in a goroutine of the engine's. The engine takes the
+// first result that it gets, so every runner returns only when the race is over:
+// a failure is held back while others run.
 func (r *race) run() (*http.Response, error) {
-	me, first := r.start()
-	if me == nil {
-		return nil, errLost
+	if me, first := r.start(); me != nil {
+		succeeded := me.send(r, first)
+		if loser := r.finish(me, succeeded); loser != nil {
+			loser.discard()
+		}
 	}
-	success := me.send(r, first)
-	if loser := r.end(me, success); loser != nil {
-		loser.discard()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for !r.won && !r.over && r.running > 0 {
-		r.settled.Wait()
-	}
-	if r.over {
-		return nil, errLost
-	}
-	return r.best.resp, r.best.err
+	<-r.over
+	return nil, errLost
 }
 
-// start returns a new runner, nil if there is nothing left to win.
+// start returns a new runner; nil if nothing is to be sent.
 func (r *race) start() (me *runner, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.won || r.over {
+	first = len(r.runners) == 0
+	if r.isOver || !first && transport.CallFrom(r.req.Context()).RetryAfter() > 0 {
 		return nil, false
 	}
 	me = &runner{}
 	me.ctx, me.cancel = context.WithCancelCause(r.req.Context())
 	r.runners = append(r.runners, me)
 	r.running++
-	return me, len(r.runners) == 1
+	return me, first
 }
 
 // send sends the request, and reports whether it succeeded.
-func (me *runner) send(r *race, first bool) bool {
+func (me *runner) send(r *race, first bool) (succeeded bool) {
 	defer func() { me.panicked = recover() }()
 	req := r.req.Clone(me.ctx)
 	if !first {
@@ -160,56 +145,48 @@ func (me *runner) send(r *race, first bool) bool {
 			return false
 		}
 	}
-	me.resp, me.err = transport.Send(r.next, req)
-	return verdict(req, me.resp, me.err) == nil
+	me.resp, me.err = r.next(req)
+	return transport.Outcome(req, me.resp, me.err) == nil
 }
 
-// end takes what came of a runner, and returns the one that is no longer
-// needed, if any.
-func (r *race) end(me *runner, success bool) (loser *runner) {
+// finish takes the runner's result, and returns the runner that is no longer
+// needed, if any. The race is over with the first success or panic, or when the
+// last runner has failed.
+func (r *race) finish(me *runner, succeeded bool) (loser *runner) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.running--
-	defer r.settled.Broadcast()
-	if r.won || r.over {
+	if r.isOver {
 		if me.panicked != nil {
 			panic(me.panicked) // nobody is left to get it
 		}
 		return me
 	}
-	loser, r.best = r.best, me
-	if success || me.panicked != nil {
-		r.won = true
-		r.cancelAllBut(me)
+	loser, r.result = r.result, me
+	if succeeded || me.panicked != nil || r.running == 0 {
+		r.end()
 	}
 	return loser
 }
 
-// finish ends the race and returns its result; nil if the policy let nobody
-// run.
-func (r *race) finish() *runner {
+// leave ends the race, if it isn't over yet, and returns its result; nil if
+// nobody has one.
+func (r *race) leave() *runner {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.over = true
-	return r.best
+	r.end()
+	return r.result
 }
 
-// leave frees everything but the result.
-func (r *race) leave(result *runner) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.over = true
-	r.cancelAllBut(result)
-	r.settled.Broadcast()
-	if r.best != nil && r.best != result {
-		r.best.discard()
+// end makes the result stand and cancels all others. It requires r.mu.
+func (r *race) end() {
+	if r.isOver {
+		return
 	}
-}
-
-// cancelAllBut cancels the others. It requires r.mu.
-func (r *race) cancelAllBut(me *runner) {
+	r.isOver = true
+	close(r.over)
 	for _, other := range r.runners {
-		if other != me {
+		if other != r.result {
 			other.cancel(errLost)
 		}
 	}

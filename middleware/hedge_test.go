@@ -21,6 +21,7 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -35,7 +36,7 @@ var aroundRetry = map[string]func(...transport.Layer) func(transport.Stack) tran
 func TestFaultTableHoldsWithAHedge(t *testing.T) {
 	for position, edit := range aroundRetry {
 		t.Run(position, func(t *testing.T) {
-			edited(t, edit(hedge()), prefactortest.Hedged())
+			edited(t, edit(hedge()), conformance.Hedged())
 		})
 	}
 }

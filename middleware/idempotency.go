@@ -21,15 +21,15 @@ import (
 //
 // Position: once a call.
 func Idempotency(prefix string) transport.Layer {
-	if err := transport.ValidateKeyPrefix(prefix); err != nil {
+	if err := validateKeyPrefix(prefix); err != nil {
 		return transport.RefusedLayer("idempotency", transport.PerCall, err)
 	}
 	generate := func() string { return prefix + uuid.NewString() }
-	layer := transport.NewLayerFunc("idempotency", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	layer := transport.NewLayerFunc("idempotency", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		if err := transport.SetKey(req, generate); err != nil {
 			return nil, err
 		}
-		return transport.Send(next, req)
+		return next(req)
 	})
 	if prefix != "" {
 		layer = layer.Describe("prefix " + prefix)

@@ -16,7 +16,7 @@ import (
 //
 // Position: once a call.
 func Identify(adapters ...string) transport.Layer {
-	if err := transport.ValidateAdapters(adapters); err != nil {
+	if err := validateAdapters(adapters); err != nil {
 		return transport.RefusedLayer("identify", transport.PerCall, err)
 	}
 	var entries []string
@@ -27,11 +27,11 @@ func Identify(adapters ...string) transport.Layer {
 	}
 	sdk := strings.Join(entries, " ")
 	agent := "prefactor-go/" + transport.Version
-	return transport.NewLayerFunc("identify", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return transport.NewLayerFunc("identify", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		setDefault(req.Header, "X-Prefactor-Sdk", sdk)
 		setDefault(req.Header, "User-Agent", agent)
 		setDefault(req.Header, "Accept", "application/json")
-		return transport.Send(next, req)
+		return next(req)
 	}).Describe(sdk)
 }
 

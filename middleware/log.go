@@ -3,7 +3,6 @@ package middleware
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -95,10 +94,10 @@ func (l *logger) check() error {
 	return nil
 }
 
-func (l *logger) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func (l *logger) send(req *http.Request, next transport.Next) (*http.Response, error) {
 	ctx := req.Context()
 	if !l.to.Enabled(ctx, slog.LevelError) {
-		return transport.Send(next, req)
+		return next(req)
 	}
 	began := time.Now()
 	line := callLine{method: req.Method, path: req.URL.Path, sent: l.sent(req)}
@@ -106,7 +105,7 @@ func (l *logger) send(req *http.Request, next http.RoundTripper) (*http.Response
 	if l.to.Enabled(ctx, slog.LevelDebug) {
 		events = watchCall(ctx, ObserverFunc(l.event))
 	}
-	resp, err := transport.Send(next, req)
+	resp, err := next(req)
 	end := callEnded(req, resp, err, time.Since(began))
 	if events != nil {
 		events.tell(end)
@@ -137,7 +136,7 @@ func (l *callLine) attrs(call *transport.Call, attempts []errs.Attempt, end tran
 		all = append(all, slog.String("operation", call.Operation()), slog.String("method", l.method), slog.String("route", call.Route()))
 	}
 	all = append(all, l.sent...)
-	all = append(all, slog.String("outcome", end.Outcome()), slog.Duration("duration", end.Duration))
+	all = append(all, slog.String("outcome", string(errs.KindOf(end.Err))), slog.Duration("duration", end.Duration))
 	if end.Status != 0 {
 		all = append(all, slog.Int("status", end.Status))
 	}
@@ -196,7 +195,7 @@ func (l *logger) event(ctx context.Context, e transport.Event) {
 		about = append(about, slog.Duration("duration", e.Duration))
 	}
 	if a := e.Attempt; e.Kind == transport.AttemptEnded {
-		about = append(about, slog.Int("attempt", a.Number), slog.String("outcome", e.Outcome()), slog.Int("status", a.Status),
+		about = append(about, slog.Int("attempt", a.Number), slog.String("outcome", string(errs.KindOf(e.Err))), slog.Int("status", a.Status),
 			slog.String("reason", a.Reason), slog.Int("sends", a.Sends), slog.Bool("reused", a.Reused))
 	}
 	l.to.LogAttrs(ctx, slog.LevelDebug, "prefactor "+e.Kind.String(), appendError(about, e.Err)...)
@@ -229,19 +228,14 @@ func (l *logger) wantsBodies(ctx context.Context) bool {
 
 // levelOf returns the level of a call's record.
 func levelOf(attempts int, err error) slog.Level {
-	switch {
-	case err == nil && attempts > 1:
-		return slog.LevelWarn
-	case err == nil:
-		return slog.LevelInfo
-	}
-	if errors.Is(err, errs.ErrAuth) { // whatever a token source failed with
-		return slog.LevelError
-	}
-	for _, kind := range []error{errs.ErrCanceled, errs.ErrClient, errs.ErrNotFound, errs.ErrValidation, errs.ErrConflict} {
-		if errors.Is(err, kind) {
+	switch errs.KindOf(err) {
+	case errs.KindOK:
+		if attempts > 1 {
 			return slog.LevelWarn
 		}
+		return slog.LevelInfo
+	case errs.KindCanceled, errs.KindClient, errs.KindNotFound, errs.KindValidation, errs.KindConflict:
+		return slog.LevelWarn
 	}
 	return slog.LevelError
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // alwaysRedacted are parts of the names of members whose values are never
@@ -26,8 +26,8 @@ const (
 func redactJSON(document io.Reader, limit int, redact []string) string {
 	var out bytes.Buffer
 	r := redactor{
-		in:     jsontext.NewDecoder(document, transport.Lenient),
-		out:    jsontext.NewEncoder(&out, transport.Lenient),
+		in:     jsontext.NewDecoder(document, rawjson.Lenient),
+		out:    jsontext.NewEncoder(&out, rawjson.Lenient),
 		limit:  int64(limit),
 		redact: redact,
 	}

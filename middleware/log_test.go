@@ -85,7 +85,7 @@ func TestLogWritesOneRecordACallAtALevelByItsOutcome(t *testing.T) {
 				` error="the caller's deadline passed, allow more time"`,
 		},
 		"a refusal": {
-			layer: func(req *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			layer: func(req *http.Request, _ transport.Next) (*http.Response, error) {
 				_ = req.Body.Close()
 				return nil, &errs.RejectedError{Layer: "breaker", Cause: errors.New("open")}
 			},

@@ -52,14 +52,14 @@ func Observe(name string, o Observer) transport.Layer {
 		return transport.RefusedLayer(name, transport.PerCall,
 			&errs.ClientError{Field: "observer", Problem: "is nil: give the layer " + name + " an Observer"})
 	}
-	return transport.NewLayerFunc(name, transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return transport.NewLayerFunc(name, transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		began := time.Now()
 		ctx := o.Begin(req.Context())
 		w := watchCall(ctx, o)
 		if ctx != req.Context() {
 			req = req.WithContext(ctx)
 		}
-		resp, err := transport.Send(next, req)
+		resp, err := next(req)
 		w.tell(callEnded(req, resp, err, time.Since(began)))
 		return resp, err
 	})
@@ -90,12 +90,9 @@ func (w *watch) tell(e transport.Event) {
 
 // callEnded returns the last event of req's call.
 func callEnded(req *http.Request, resp *http.Response, err error, duration time.Duration) transport.Event {
-	e := transport.Event{Kind: transport.CallEnded, Duration: duration, Err: verdict(req, resp, err)}
+	e := transport.Event{Kind: transport.CallEnded, Duration: duration, Err: transport.Outcome(req, resp, err)}
 	if resp != nil {
 		e.Status = resp.StatusCode
-	}
-	if ctx := req.Context(); abandoned(ctx, err, e.Err) && !errors.Is(e.Err, errs.ErrCanceled) {
-		e.Err = errs.NewCanceledError(ctx, nil) // over a stack without retry, which tells the two apart
 	}
 	return e
 }

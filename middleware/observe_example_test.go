@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
@@ -22,19 +23,19 @@ func ExampleObserve_metrics() {
 		route := transport.CallFrom(ctx).Route()
 		switch e.Kind {
 		case transport.AttemptEnded:
-			attempts.WithLabelValues(route, e.Outcome()).Add(1)
+			attempts.WithLabelValues(route, string(errs.KindOf(e.Err))).Add(1)
 		case transport.WaitBegan:
 			seconds.WithLabelValues(e.Layer, "waited").Add(e.Duration.Seconds())
 		case transport.Refused:
 			calls.WithLabelValues(e.Layer, "refused").Add(1)
 		case transport.CallEnded:
-			calls.WithLabelValues(route, e.Outcome()).Add(1)
+			calls.WithLabelValues(route, string(errs.KindOf(e.Err))).Add(1)
 		}
 	})
 
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("agents.get").Reply(503))
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	cfg.InitialRetryDelay = time.Millisecond
 	client := exampleClient(middleware.Default(cfg).PerCall(middleware.Observe("metrics", metrics)), fake)
 	_ = read(context.Background(), client)
@@ -51,7 +52,7 @@ func ExampleObserve_metrics() {
 func ExampleObserve_trace() {
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("agents.get").Reply(503))
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	cfg.InitialRetryDelay = time.Millisecond
 	client := exampleClient(middleware.Default(cfg).PerCall(middleware.Observe("trace", tracer{})), fake)
 	_ = read(context.Background(), client)
@@ -74,10 +75,10 @@ func (tracer) Begin(ctx context.Context) context.Context {
 func (tracer) Observe(ctx context.Context, e transport.Event) {
 	span := spanFrom(ctx)
 	if e.Kind != transport.CallEnded {
-		span.AddEvent(e.Kind.String() + ", " + e.Outcome())
+		span.AddEvent(e.Kind.String() + ", " + string(errs.KindOf(e.Err)))
 		return
 	}
-	span.End(e.Outcome())
+	span.End(string(errs.KindOf(e.Err)))
 }
 
 // What follows stands for the two libraries.

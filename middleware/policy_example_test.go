@@ -22,7 +22,7 @@ func ExampleBreaker() {
 	fake.Inject(prefactortest.On("*").Reply(503).Times(2))
 
 	policy := circuitbreaker.NewBuilder[any]().WithFailureThreshold(2).WithDelay(time.Minute).Build()
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	cfg.MaxRetries = 0
 	stack := middleware.Default(cfg).PerAttempt(middleware.Breaker(policy))
 
@@ -39,7 +39,7 @@ func ExampleBreaker() {
 
 // At most 50 attempts a second; one waits for its turn for up to two seconds.
 func ExampleRateLimit() {
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	limit := middleware.RateLimit(middleware.NewRateLimiter(50), 2*time.Second)
 	fmt.Print(transport.NewStack(middleware.Retry(cfg.RetryPolicy), limit))
 	// Output:
@@ -55,7 +55,7 @@ func ExampleRateLimit() {
 func ExampleBulkhead() {
 	fake := prefactortest.New()
 	policy := middleware.NewBulkhead(20)
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	stack := middleware.Default(cfg).PerAttempt(middleware.Bulkhead(policy, time.Second))
 
 	err := read(context.Background(), exampleClient(stack, fake))
@@ -71,7 +71,7 @@ func ExampleBulkhead() {
 func ExampleHedge() {
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("agents.create").Hang())
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	stack := middleware.Default(cfg).PerAttempt(middleware.Hedge(middleware.NewHedge(50 * time.Millisecond)))
 
 	err := write(context.Background(), exampleClient(stack, fake))
@@ -82,7 +82,7 @@ func ExampleHedge() {
 
 // No more than a fifth of the requests in progress are retries.
 func ExampleRetryBudget() {
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	shared := budget.New()
 	stack := middleware.Default(cfg).
 		Replace("retry", middleware.Retry(cfg.RetryPolicy, middleware.RetryBudget(shared)))
@@ -105,7 +105,7 @@ func ExampleRetryBudget() {
 func ExampleAdaptive() {
 	fake := prefactortest.New()
 	policy := middleware.NewAdaptiveLimiter()
-	cfg := transport.NewConfig("https://prefactor.test", prefactortest.Token)
+	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	stack := middleware.Default(cfg).PerAttempt(middleware.Adaptive(policy, time.Second))
 
 	err := read(context.Background(), exampleClient(stack, fake))

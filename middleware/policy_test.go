@@ -16,6 +16,7 @@ import (
 
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -23,7 +24,7 @@ import (
 type site struct {
 	t    *testing.T
 	fake *prefactortest.Fake
-	cfg  transport.Config
+	cfg  middleware.Config
 	base *watchedBodies
 }
 
@@ -34,7 +35,7 @@ func onSite(t *testing.T, test func(t *testing.T, s *site)) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
 		pipe := fake.Pipe()
-		s := &site{t: t, fake: fake, cfg: transport.NewConfig(pipe.URL, prefactortest.Token), base: &watchedBodies{RoundTripper: pipe.Transport()}}
+		s := &site{t: t, fake: fake, cfg: middleware.NewConfig(pipe.URL, prefactortest.Token), base: &watchedBodies{RoundTripper: pipe.Transport()}}
 		defer func() {
 			if err := pipe.Close(); err != nil {
 				t.Error(err)
@@ -175,7 +176,7 @@ func layerAllocations(t *testing.T, edit func(transport.Stack) transport.Stack) 
 	if underRace {
 		t.Skip("allocations are counted without the race detector")
 	}
-	stack := middleware.Default(transport.NewConfig("https://prefactor.test", prefactortest.Token))
+	stack := middleware.Default(middleware.NewConfig("https://prefactor.test", prefactortest.Token))
 	measure := func(stack transport.Stack) float64 {
 		client := newClient(t, stack, "https://prefactor.test", succeeding)
 		return testing.AllocsPerRun(1000, func() {
@@ -268,7 +269,7 @@ func TestFaultTableHoldsWithAllPolicies(t *testing.T) {
 					middleware.RateLimit(middleware.NewRateLimiter(1_000_000), time.Second),
 					middleware.Breaker(tally()),
 				)(s)
-			}, prefactortest.Hedged())
+			}, conformance.Hedged())
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -41,7 +40,7 @@ func NewRateLimiter(perSecond uint) ratelimiter.RateLimiter[any] {
 // A success that doesn't wait costs no allocation more than without the layer.
 func RateLimit[R any](policy ratelimiter.RateLimiter[R], wait time.Duration) transport.Layer {
 	if policy == nil {
-		return noPolicy("ratelimit", "give a ratelimiter.RateLimiter, such as NewRateLimiter(50)")
+		return noPolicy("ratelimit", transport.Anywhere, "give a ratelimiter.RateLimiter, such as NewRateLimiter(50)")
 	}
 	if wait < 0 {
 		return negativeWait("ratelimit")
@@ -56,7 +55,7 @@ type rateLimit[R any] struct {
 	wait   time.Duration
 }
 
-func (l *rateLimit[R]) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func (l *rateLimit[R]) send(req *http.Request, next transport.Next) (*http.Response, error) {
 	ctx := req.Context()
 	if ctx.Err() != nil {
 		return endWait(req)
@@ -76,20 +75,5 @@ func (l *rateLimit[R]) send(req *http.Request, next http.RoundTripper) (*http.Re
 	if !sleep(ctx, wait) {
 		return endWait(req)
 	}
-	return transport.Send(next, req)
-}
-
-// sleep waits for d, and reports whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d == 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return next(req)
 }

@@ -17,11 +17,7 @@ func refuse(req *http.Request, layer string, cause error) (*http.Response, error
 
 // endWait ends a request whose context ended while it waited for its turn.
 func endWait(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
-	if late, ok := context.Cause(ctx).(expired); ok {
-		return unsent(req, &errs.NetworkError{Cause: late})
-	}
-	return unsent(req, errs.NewCanceledError(ctx, nil))
+	return unsent(req, transport.Outcome(req, nil, context.Cause(req.Context())))
 }
 
 // unsent ends a request that goes no further.
@@ -32,16 +28,31 @@ func unsent(req *http.Request, err error) (*http.Response, error) {
 	return nil, err
 }
 
-// noPolicy stands for a layer that was given no policy.
-func noPolicy(layer, remedy string) transport.Layer {
-	return transport.RefusedLayer(layer, transport.Anywhere, &errs.ClientError{Field: layer + " policy", Problem: "is nil: " + remedy})
+// noPolicy returns a layer that was given no policy.
+func noPolicy(layer string, scope transport.Scope, remedy string) transport.Layer {
+	return transport.RefusedLayer(layer, scope, &errs.ClientError{Field: layer + " policy", Problem: "is nil: " + remedy})
 }
 
-// negativeWait stands for a layer that was given a negative wait. (failsafe
-// would take some of them for "as long as it takes".)
+// negativeWait returns a layer that was given a negative wait. (failsafe would
+// take some of them for "as long as it takes".)
 func negativeWait(layer string) transport.Layer {
 	return transport.RefusedLayer(layer, transport.Anywhere,
 		&errs.ClientError{Field: layer + " wait", Problem: "must be 0, which refuses at once, or more"})
+}
+
+// sleep waits for d, and reports whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // waiting says for a layer's description how long it waits.

@@ -143,9 +143,9 @@ func TestALayerRefusesToBeMadeWithoutAPolicy(t *testing.T) {
 		"ratelimit, negative wait":    middleware.RateLimit(middleware.NewRateLimiter(1), -1),
 		"bulkhead, negative wait":     middleware.Bulkhead(middleware.NewBulkhead(1), -1),
 		"adaptive, negative wait":     middleware.Adaptive(&limiter{}, -1),
-		"retry, a budget of its own":  middleware.Retry(transport.DefaultRetryPolicy(), middleware.RetryBudget(foreignBudget{})),
-		"retry, nil for a budget":     middleware.Retry(transport.DefaultRetryPolicy(), middleware.RetryBudget(nil)),
-		"retry, a policy of no sense": middleware.Retry(transport.RetryPolicy{}),
+		"retry, a budget of its own":  middleware.Retry(middleware.DefaultRetryPolicy(), middleware.RetryBudget(foreignBudget{})),
+		"retry, nil for a budget":     middleware.Retry(middleware.DefaultRetryPolicy(), middleware.RetryBudget(nil)),
+		"retry, a policy of no sense": middleware.Retry(middleware.RetryPolicy{}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := transport.NewStack(layer).RoundTripper(succeeding)

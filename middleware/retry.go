@@ -1,8 +1,11 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -14,16 +17,19 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
+// jitter is how much of a wait is left to chance.
+const jitter = 0.25
+
 // Retry returns the layer "retry", which sends a failed request again after a
-// wait. Failed means: one of policy's statuses, or no whole answer, as
-// [errs.Retryable] tells.
+// wait. Failed means one of policy's statuses, or a response that did not arrive
+// in full, as [errs.Retryable] says.
 //
 // A request is sent again only where that is safe and possible: it has a safe
-// method, an idempotency key or a [transport.Call] that is replayable, or the
-// server can't have acted on it (no connection was made, or it said 429); and it
-// has no body, or one that GetBody gives again.
+// method, an idempotency key or an operation that is replayable, or the server
+// can't have acted on it (nothing was written to a connection, or it answered
+// 429); and it has no body, or one that GetBody gives again.
 //
-// The wait grows exponentially with a jitter of 25 % either way. A Retry-After
+// The wait grows exponentially, with a jitter of 25 % either way. A Retry-After
 // replaces it and is never undercut; its jitter only adds. A wait that would
 // outlast the context's deadline is not begun, nor one for a Retry-After above
 // MaxRetryDelay, nor one that a [RetryBudget] has no permit for.
@@ -34,41 +40,49 @@ import (
 // last response. When the caller's context ends, it returns an
 // [errs.CanceledError] with the last failure inside.
 //
-// Position: anywhere; it repeats.
-func Retry(policy transport.RetryPolicy, options ...RetryOption) transport.Layer {
-	r := retry{policy: policy}
+// Position: anywhere; it retries.
+func Retry(policy RetryPolicy, options ...RetryOption) transport.Layer {
+	r := &retry{policy: policy}
 	err := policy.Validate()
 	for _, set := range options {
-		err = errors.Join(err, set(&r))
+		err = errors.Join(err, set(r))
 	}
 	if err != nil {
-		return transport.RefusedLayer("retry", transport.Anywhere, err).Retrying()
+		return transport.RefusedLayer("retry", transport.Retries, err)
 	}
 	r.policy.RetryOnStatusCodes = slices.Clone(policy.RetryOnStatusCodes)
-	r.engine = failsafe.With(retrypolicy.NewBuilder[*outcome]().
-		HandleIf(func(o *outcome, _ error) bool { return o.again }).
-		WithDelayFunc(func(e failsafe.ExecutionAttempt[*outcome]) time.Duration { return e.LastResult().wait }).
-		OnRetryScheduled(func(e failsafe.ExecutionScheduledEvent[*outcome]) { discard(e.LastResult().resp) }).
+	// failsafe counts the attempts and waits: for the backoff's least time, or for
+	// what the server asks. The layer has what HTTP adds: which outcome is worth
+	// another attempt, Retry-After, the deadline and the budget, and the jitter,
+	// which must not undercut a Retry-After.
+	first, longest, factor := backoff(policy)
+	r.engine = failsafe.With(retrypolicy.NewBuilder[*attempt]().
+		HandleIf(func(a *attempt, _ error) bool { return a.again }).
 		WithMaxRetries(policy.MaxRetries).
+		WithBackoffFactor(first, longest, factor).
+		WithDelayFunc(func(e failsafe.ExecutionAttempt[*attempt]) time.Duration { return e.LastResult().delay() }).
+		OnRetryScheduled(func(e failsafe.ExecutionScheduledEvent[*attempt]) { e.LastResult().schedule(e.Delay) }).
 		ReturnLastFailure().
 		Build())
-	return transport.NewLayer("retry", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
-		on := r
-		on.next = next
-		return &on
-	}).Retrying().Describe(r.describe())
+	return transport.NewLayerFunc("retry", transport.Retries, r.send).Describe(r.describe())
+}
+
+// backoff returns the least that a policy's first wait can be, its longest wait
+// and their growth, such that nothing overflows.
+func backoff(policy RetryPolicy) (first, longest time.Duration, factor float64) {
+	const year = 365 * 24 * time.Hour
+	longest = min(policy.MaxRetryDelay, year)
+	first = max(1, time.Duration((1-jitter)*float64(min(policy.InitialRetryDelay, longest))))
+	return first, longest, min(policy.RetryMultiplier, math.MaxInt64/float64(2*longest))
 }
 
 type retry struct {
-	next   http.RoundTripper
-	policy transport.RetryPolicy
-	engine failsafe.Executor[*outcome]
+	policy RetryPolicy
+	engine failsafe.Executor[*attempt]
 	budget countedBudget // nil for none
 }
 
-var _ http.RoundTripper = (*retry)(nil)
-
-// describe is what a stack's picture shows of the layer.
+// describe is what a stack prints of the layer.
 func (r *retry) describe() string {
 	text := fmt.Sprintf("%d retries, %s to %s", r.policy.MaxRetries, r.policy.InitialRetryDelay, r.policy.MaxRetryDelay)
 	if r.budget != nil {
@@ -77,173 +91,200 @@ func (r *retry) describe() string {
 	return text
 }
 
-func (r *retry) Unwrap() http.RoundTripper { return r.next }
-
-func (r *retry) CloseIdleConnections() { transport.CloseIdleConnections(r.next) }
-
-// RoundTrip never changes req: each attempt sends a clone.
-func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
-	run := &retryRun{retry: r, req: req, call: transport.CallFrom(req.Context()), spending: spend(req.Context(), r.budget)}
+// send makes attempts until one is final.
+func (r *retry) send(req *http.Request, next transport.Next) (*http.Response, error) {
+	run := &retryRun{retry: r, req: req, next: next, call: transport.CallFrom(req.Context()), spending: spend(req.Context(), r.budget)}
 	defer run.spending.end()
 	last := run.attempt(1)
 	if !last.again {
 		return last.resp, last.err
 	}
-	// The engine is entered only now: a call that succeeds at once doesn't pay
-	// for it.
-	_, err := r.engine.WithContext(req.Context()).GetWithExecution(func(e failsafe.Execution[*outcome]) (*outcome, error) {
-		if !e.IsFirstAttempt() {
+	// The engine is entered only now, with the first attempt as its first result:
+	// a call that succeeds at once doesn't pay for it.
+	ctx, stop := context.WithCancel(req.Context())
+	defer stop()
+	run.stop = stop
+	_, _ = r.engine.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*attempt]) (*attempt, error) {
+		if e.Attempts() > 1 && sleep(ctx, last.wait-last.slept) {
 			last = run.attempt(e.Attempts())
 		}
 		return last, nil
 	})
-	if err != nil && last.again { // the context ended in the wait
-		discard(last.resp)
+	switch {
+	case !last.again: // it succeeded, or is final
+	case req.Context().Err() != nil: // canceled in the wait
 		return unsent(run.prepared, errs.NewCanceledError(req.Context(), last.failure))
+	default:
+		last.giveUp(errs.ReasonAttempts)
 	}
 	return last.resp, last.err
-}
-
-// outcome is what came of one attempt: a response or an error for the layers
-// outside, the failure in it, and whether and when to try again.
-type outcome struct {
-	resp    *http.Response
-	err     error
-	failure error
-
-	again bool
-	wait  time.Duration
 }
 
 // retryRun is the attempts of one request.
 type retryRun struct {
 	*retry
-	req      *http.Request
+	req      *http.Request // as it came; each attempt sends a clone
+	next     transport.Next
 	call     *transport.Call
 	spending *spending
+	stop     context.CancelFunc // ends the engine
 	attempts []errs.Attempt
 	prepared *http.Request // for the next attempt
 }
 
-// attempt makes one attempt and judges it.
-func (r *retryRun) attempt(number int) *outcome {
-	began := time.Now()
-	resp, err := r.send()
-	duration := time.Since(began)
-	r.spending.attempted()
+// attempt is what came of one attempt: a response or an error for the layers
+// outside, the failure in it, and whether and when another one follows.
+type attempt struct {
+	run     *retryRun
+	record  errs.Attempt
+	resp    *http.Response
+	err     error
+	failure error
 
-	o := &outcome{resp: resp, err: err, failure: verdict(r.req, resp, err)}
-	a := errs.Attempt{Number: number, Duration: duration}
-	if resp != nil {
-		a.Status = resp.StatusCode
-	}
-	var reason errs.Reason
-	if o.failure != nil {
-		a.Reason, reason = r.judge(o, number)
-	}
-	a.Err, a.Wait = o.failure, o.wait
-	r.attempts = append(r.attempts, r.call.Record(a))
-	if o.again {
-		r.call.Notify(transport.Event{Kind: transport.WaitBegan, Layer: "retry", Duration: o.wait})
-	}
-	r.conclude(o, reason)
-	return o
+	again bool
+	asked time.Duration // the wait that the server asks for
+	wait  time.Duration // before the next attempt
+	slept time.Duration // the engine's part of it
 }
 
-func (r *retryRun) send() (*http.Response, error) {
+// attempt makes one attempt and judges it.
+func (r *retryRun) attempt(number int) *attempt {
 	req := r.prepared
 	if req == nil { // the first attempt has the request's own body
 		req = r.req.Clone(r.req.Context())
 	}
+	began := time.Now()
+	resp, err := r.next(req)
+	a := &attempt{run: r, resp: resp, err: err, record: errs.Attempt{Number: number, Duration: time.Since(began)}}
 	r.prepared = nil
-	return transport.Send(r.next, req)
+	r.spending.attempted()
+	a.failure = transport.Outcome(r.req, resp, err)
+	a.record.Err = a.failure
+	if resp != nil {
+		a.record.Status = resp.StatusCode
+	}
+	if a.failure == nil {
+		a.end("")
+		return a
+	}
+	switch reason := a.final(); {
+	case r.req.Context().Err() != nil && errs.KindOf(a.failure) == errs.KindCanceled:
+		discard(resp)
+		a.end("the caller canceled")
+		a.resp, a.err = nil, errs.NewCanceledError(r.req.Context(), r.earlier())
+	case reason != "":
+		a.end(reason)
+	default:
+		a.again = true
+		a.asked, _ = errs.RetryAfter(a.failure)
+		a.asked = max(a.asked, r.call.RetryAfter())
+	}
+	return a
 }
 
-// prepare makes the request of the next attempt.
-func (r *retryRun) prepare() error {
-	req := r.req.Clone(r.req.Context())
-	if err := rewind(req); err != nil {
-		return err
+// final returns why a failed attempt must not be followed by another; "" if it
+// may.
+func (a *attempt) final() string {
+	switch {
+	case !a.worthRepeating():
+		return "final"
+	case !a.safeToRepeat():
+		return "not repeated: the server may have acted on it, and it has no idempotency key"
+	case !rewindable(a.run.req):
+		return "not repeated: its body can't be sent again without GetBody"
+	case a.run.policy.MaxRetries == 0:
+		return "final"
 	}
-	r.prepared = req
-	return nil
+	return ""
 }
 
-// judge decides whether a failed attempt is followed by another, and says why
-// or why not. Reason is set if the attempt is the last of a call that could be
-// repeated.
-func (r *retryRun) judge(o *outcome, number int) (text string, reason errs.Reason) {
-	if abandoned(r.req.Context(), o.err, o.failure) {
-		return "the caller canceled", ""
-	}
-	if !r.worth(o) {
-		return "final", ""
-	}
-	if !r.safe(o) {
-		return "not repeated: the server may have acted on it, and it has no idempotency key", ""
-	}
-	if !rewindable(r.req) {
-		return "not repeated: its body can't be sent again without GetBody", ""
-	}
-	if r.policy.MaxRetries == 0 {
-		return "final", ""
-	}
-	if number > r.policy.MaxRetries {
-		return string(errs.ReasonAttempts), errs.ReasonAttempts
-	}
-	wait, ok := r.wait(o.failure, number)
-	if !ok {
-		return string(errs.ReasonRetryAfter), errs.ReasonRetryAfter
-	}
-	if deadline, ok := r.req.Context().Deadline(); ok && time.Until(deadline) <= wait {
-		return string(errs.ReasonDeadline), errs.ReasonDeadline
-	}
-	if !r.spending.retry() {
-		return string(errs.ReasonBudget), errs.ReasonBudget
-	}
-	if err := r.prepare(); err != nil {
-		return "not repeated: " + err.Error(), ""
-	}
-	o.again, o.wait = true, wait
-	return "retried", ""
-}
-
-// worth reports whether another attempt may succeed.
-func (r *retryRun) worth(o *outcome) bool {
-	if o.resp != nil && slices.Contains(r.policy.RetryOnStatusCodes, o.resp.StatusCode) {
+// worthRepeating reports whether another attempt may succeed.
+func (a *attempt) worthRepeating() bool {
+	if a.resp != nil && slices.Contains(a.run.policy.RetryOnStatusCodes, a.resp.StatusCode) {
 		return true
 	}
-	if o.resp != nil && !errors.Is(o.failure, errs.ErrNetwork) {
+	if a.resp != nil && errs.KindOf(a.failure) != errs.KindNetwork {
 		return false
 	}
-	return errs.Retryable(o.failure)
+	return errs.Retryable(a.failure)
 }
 
-// safe reports whether another attempt can do no harm.
-func (r *retryRun) safe(o *outcome) bool {
-	if replayable(r.req) {
-		return true
-	}
-	if o.resp != nil {
-		return o.resp.StatusCode == http.StatusTooManyRequests
-	}
-	return !errs.MaybeApplied(o.failure)
-}
-
-// conclude makes of the last attempt's outcome what the layers outside get.
-func (r *retryRun) conclude(o *outcome, reason errs.Reason) {
-	ctx := r.req.Context()
+// safeToRepeat reports whether another attempt can do no harm.
+func (a *attempt) safeToRepeat() bool {
 	switch {
-	case o.failure == nil || o.again:
-	case abandoned(ctx, o.err, o.failure):
-		discard(o.resp)
-		o.resp, o.err = nil, errs.NewCanceledError(ctx, r.earlier())
-	case reason == "":
-	case o.resp != nil:
-		transport.Conclude(o.resp, reason)
-	default:
-		o.err = &errs.RetryExhaustedError{Reason: reason, Attempts: r.attempts, Last: o.failure}
+	case transport.CanRepeat(a.run.req):
+		return true
+	case a.resp == nil:
+		return !a.run.call.MaybeApplied(a.failure)
 	}
+	return a.resp.StatusCode == http.StatusTooManyRequests && !a.run.call.MaybeApplied(nil)
+}
+
+// delay returns how long the engine waits: -1 for the backoff.
+func (a *attempt) delay() time.Duration {
+	if a.asked > 0 {
+		return a.asked
+	}
+	return -1
+}
+
+// schedule decides about the wait before the next attempt, of which the engine is
+// about to wait for delay.
+func (a *attempt) schedule(delay time.Duration) {
+	r := a.run
+	spread := 2 * jitter / (1 - jitter) * float64(delay) // up to a quarter above the backoff
+	if a.asked > 0 {
+		spread = jitter * float64(delay)
+	}
+	room := max(0, r.policy.MaxRetryDelay-delay)
+	a.wait, a.slept = delay+time.Duration(min(rand.Float64()*spread, float64(room))), delay
+	deadline, limited := r.req.Context().Deadline()
+	switch {
+	case a.asked > r.policy.MaxRetryDelay:
+		a.giveUp(errs.ReasonRetryAfter)
+	case limited && time.Until(deadline) <= a.wait:
+		a.giveUp(errs.ReasonDeadline)
+	case !r.spending.retry():
+		a.giveUp(errs.ReasonBudget)
+	default:
+		a.prepareNext()
+	}
+	if !a.again {
+		r.stop()
+	}
+}
+
+// prepareNext makes the request of the next attempt.
+func (a *attempt) prepareNext() {
+	req := a.run.req.Clone(a.run.req.Context())
+	if err := rewind(req); err != nil {
+		a.end("not repeated: " + err.Error())
+		return
+	}
+	a.run.prepared = req
+	discard(a.resp)
+	a.record.Wait = a.wait
+	a.end("retried")
+	a.again = true
+	a.run.call.Notify(transport.Event{Kind: transport.WaitBegan, Layer: "retry", Duration: a.wait})
+}
+
+// giveUp ends the run with this attempt, which could be followed by another.
+func (a *attempt) giveUp(reason errs.Reason) {
+	a.end(string(reason))
+	if a.resp != nil {
+		transport.Conclude(a.resp, reason)
+		return
+	}
+	a.err = &errs.RetryExhaustedError{Reason: reason, Attempts: a.run.attempts, Last: a.failure}
+}
+
+// end records the attempt, with what was made of it. It is the last one unless
+// again is set afterwards.
+func (a *attempt) end(reason string) {
+	a.again = false
+	a.record.Reason = reason
+	a.run.attempts = append(a.run.attempts, a.run.call.Record(a.record))
 }
 
 // earlier returns the failure of the attempt before the last.
@@ -254,8 +295,26 @@ func (r *retryRun) earlier() error {
 	return r.attempts[len(r.attempts)-2].Err
 }
 
-// discard closes a response that nobody gets. The answer to a call has been read
-// by then, and its connection is free; what is left of a stream isn't waited for.
+// rewindable reports whether a request's body, if it has one, can be had again.
+func rewindable(req *http.Request) bool {
+	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+}
+
+// rewind gives a rewindable request, a clone, its body again.
+func rewind(req *http.Request) error {
+	if req.GetBody == nil {
+		return nil
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return &errs.ClientError{Field: "GetBody", Problem: "failed: " + err.Error()}
+	}
+	req.Body = body
+	return nil
+}
+
+// discard closes a response that nobody gets. The response to a call has been
+// read by then, and its connection is free; the rest of a stream isn't read.
 func discard(resp *http.Response) {
 	if resp != nil {
 		_ = resp.Body.Close()

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
@@ -16,7 +17,7 @@ func TestACallOutlivesAnOutageOfAnHour(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
 		pipe := fake.Pipe()
 		defer pipe.Close()
-		cfg := transport.NewConfig(pipe.URL, prefactortest.Token)
+		cfg := middleware.NewConfig(pipe.URL, prefactortest.Token)
 		cfg.MaxRetries = 100
 		rt, err := buildDefault(cfg, pipe.Transport())
 		if err != nil {

@@ -61,7 +61,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var bodies []string
-				rt := build(t, transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
+				rt := build(t, transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
 					body, _ := io.ReadAll(req.Body)
 					_ = req.Body.Close()
 					bodies = append(bodies, string(body))
@@ -159,7 +159,7 @@ func TestWithoutRetriesNothingIsExhausted(t *testing.T) {
 func TestThePolicyIsFollowed(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
-		s.cfg.RetryPolicy = transport.RetryPolicy{MaxRetries: 5, InitialRetryDelay: 4 * time.Second, MaxRetryDelay: 20 * time.Second,
+		s.cfg.RetryPolicy = middleware.RetryPolicy{MaxRetries: 5, InitialRetryDelay: 4 * time.Second, MaxRetryDelay: 20 * time.Second,
 			RetryMultiplier: 3, RetryOnStatusCodes: []int{418}}
 		s.fake.Inject(prefactortest.On(writes).Always().Reply(418))
 		client := s.retrying(perCall())
@@ -190,7 +190,7 @@ func TestARetriedStreamIsClosed(t *testing.T) {
 		defer writer.Close()
 		endless := &tracked{Reader: reader}
 		first := true
-		rt := build(t, transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy())), baseFunc(func(*http.Request) (*http.Response, error) {
+		rt := build(t, transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy())), baseFunc(func(*http.Request) (*http.Response, error) {
 			if first {
 				first = false
 				resp := answerWith(http.StatusServiceUnavailable, "text/html", endless)
@@ -215,7 +215,7 @@ func TestAStalledBodyDoesNotHoldUpTheNextAttempt(t *testing.T) {
 		reader, writer := io.Pipe() // never written to
 		defer writer.Close()
 		first := true
-		stack := transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy()), middleware.Timeout(time.Second))
+		stack := transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy()), middleware.Timeout(time.Second))
 		rt := build(t, stack, baseFunc(func(*http.Request) (*http.Response, error) {
 			if first {
 				first = false
@@ -235,7 +235,7 @@ func TestAStalledBodyDoesNotHoldUpTheNextAttempt(t *testing.T) {
 
 func TestAnAnswerIsNotLostToABodyThatCantBeHadAgain(t *testing.T) {
 	t.Parallel()
-	rt := build(t, transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
+	rt := build(t, transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
 		return answerWith(http.StatusServiceUnavailable, "application/json", http.NoBody), nil
 	}))
@@ -278,7 +278,7 @@ func TestASuccessIsNotLostToACancellationAtTheSameMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		sent := 0
-		rt := build(t, transport.NewStack(middleware.Retry(transport.DefaultRetryPolicy())), baseFunc(func(*http.Request) (*http.Response, error) {
+		rt := build(t, transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy())), baseFunc(func(*http.Request) (*http.Response, error) {
 			if sent++; sent == 1 {
 				return answerWith(http.StatusServiceUnavailable, "application/json", http.NoBody), nil
 			}

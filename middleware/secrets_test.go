@@ -108,8 +108,8 @@ func TestATokenShowsInNoErrorEventRecordOrPrint(t *testing.T) {
 						middleware.Observe("events", observer),
 						middleware.OnControl(func(context.Context, middleware.Control) {}),
 					).Before("idempotency", transport.NewLayerFunc("outside", transport.PerCall,
-						func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-							resp, err := transport.Send(next, req)
+						func(req *http.Request, next transport.Next) (*http.Response, error) {
+							resp, err := next(req)
 							seen.WriteString(shows(req.Header, resp))
 							return resp, err
 						}))
@@ -139,7 +139,7 @@ func TestATokenShowsInNoPanic(t *testing.T) {
 	t.Parallel()
 	base := baseFunc(func(req *http.Request) (*http.Response, error) { panic("base") })
 	var text logged
-	stack := middleware.Default(transport.NewConfig("https://prefactor.test", canary)).
+	stack := middleware.Default(middleware.NewConfig("https://prefactor.test", canary)).
 		PerCall(middleware.Log(text.logger(slog.LevelDebug), middleware.LogBodies(1000)))
 	client := newClient(t, stack, "https://prefactor.test", base)
 	defer func() {

@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,18 +20,18 @@ import (
 //
 // Position: once an attempt, outside envelope.
 func Timeout(d time.Duration) transport.Layer {
-	if err := transport.ValidateTimeout("RequestTimeout", d); err != nil {
+	if err := validateTimeout("RequestTimeout", d); err != nil {
 		return transport.RefusedLayer("timeout", transport.PerAttempt, err)
 	}
-	return transport.NewLayerFunc("timeout", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return transport.NewLayerFunc("timeout", transport.PerAttempt, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		ctx, cancel := context.WithCancelCause(req.Context())
-		attempt := &timedAttempt{ctx: ctx, cancel: cancel, timer: time.AfterFunc(d, func() { cancel(expired(d)) })}
-		return attempt.send(req, next)
+		expire := func() { cancel(&errs.NetworkError{Cause: expired(d)}) }
+		attempt := &timedAttempt{req: req.WithContext(ctx), cancel: cancel, timer: time.AfterFunc(d, expire)}
+		return attempt.send(next)
 	}).Describe(d.String())
 }
 
-// expired is the cause with which an attempt's context ends when its time is
-// up. It is a [net.Error].
+// expired is the error of an attempt whose time is up. It is a [net.Error].
 type expired time.Duration
 
 func (e expired) Error() string   { return fmt.Sprintf("attempt timed out after %s", time.Duration(e)) }
@@ -41,13 +40,14 @@ func (e expired) Temporary() bool { return true }
 
 // timedAttempt is one attempt with its clock.
 type timedAttempt struct {
-	ctx    context.Context
+	req    *http.Request // with the attempt's context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 }
 
-func (a *timedAttempt) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-	resp, err := transport.Send(next, req.WithContext(a.ctx))
+func (a *timedAttempt) send(next transport.Next) (*http.Response, error) {
+	req := a.req
+	resp, err := next(req)
 	if err != nil {
 		err = a.cause(err)
 		a.end()
@@ -73,16 +73,16 @@ func (a *timedAttempt) end() {
 	a.cancel(nil)
 }
 
-// cause returns the expiry in place of err, if that is what ended the attempt.
+// cause returns the typed failure in place of err, if the end of the attempt's
+// context caused it.
 func (a *timedAttempt) cause(err error) error {
-	late, ok := context.Cause(a.ctx).(expired)
-	if !ok || errors.Is(err, late) || errors.Is(err, errs.ErrAuth) {
+	if a.req.Context().Err() == nil {
 		return err
 	}
-	return &errs.NetworkError{Sent: errs.MaybeApplied(errs.FromLayer(err)), Cause: late}
+	return transport.Outcome(a.req, nil, err)
 }
 
-// timedBody tells the expiry in place of the error that it causes.
+// timedBody is a body whose reading the clock may end.
 type timedBody struct {
 	io.ReadCloser
 	attempt *timedAttempt

@@ -17,7 +17,7 @@ func ExampleRefreshingToken() {
 		return transport.NewSecret(prefactortest.Token), nil
 	})
 
-	cfg := transport.NewConfig("https://prefactor.test", "replaced below")
+	cfg := middleware.NewConfig("https://prefactor.test", "replaced below")
 	stack := middleware.Default(cfg).Replace("auth", middleware.Auth(cfg.APIURL, source))
 	fmt.Println(read(context.Background(), exampleClient(stack, prefactortest.New())))
 	// Output: <nil>
@@ -29,7 +29,7 @@ func ExampleRefreshingToken() {
 func ExampleTokenFunc() {
 	var source oauth2TokenSource = clientCredentials{}
 
-	cfg := transport.NewConfig("https://prefactor.test", "replaced below")
+	cfg := middleware.NewConfig("https://prefactor.test", "replaced below")
 	auth := middleware.Auth(cfg.APIURL, middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
 		token, err := source.Token()
 		if err != nil {

@@ -71,7 +71,7 @@ func (f *fileToken) read() error {
 	if token.IsZero() {
 		return fmt.Errorf("token file %s is empty", f.path)
 	}
-	if err := transport.ValidateToken(token); err != nil {
+	if err := validateToken(token); err != nil {
 		return fmt.Errorf("token file %s: %w", f.path, err)
 	}
 	f.token, f.info = token, info

@@ -141,7 +141,7 @@ func (r *refreshingToken) run(f *tokenFetch) {
 	f.token, f.err = r.fetch(ctx)
 	switch {
 	case f.err == nil:
-		f.err = transport.ValidateToken(f.token)
+		f.err = validateToken(f.token)
 	case ctx.Err() != nil: // not wrapped: it isn't the caller's deadline that passed
 		f.err = fmt.Errorf("no token within %s: %v", fetchTimeout, f.err)
 	}

@@ -208,7 +208,7 @@ func TestATokenThatCannotBeHadOpensNoBreakerAndIsNotRetried(t *testing.T) {
 			return transport.Secret{}, &errs.APIError{Status: 503}
 		}),
 		"contract": middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
-			return transport.Secret{}, errs.NewContractError(502, "x", nil, nil)
+			return transport.Secret{}, errs.NewContractError(502, nil, "x", nil, nil)
 		}),
 		"hang":               middleware.RefreshingToken(hang),
 		"hang of a function": middleware.TokenFunc(hang),

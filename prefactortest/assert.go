@@ -6,17 +6,16 @@ import (
 	"testing"
 )
 
-// AssertTree fails the test, with a diff, where [Fake.Tree] isn't want.
-// Blank lines around want and an indentation that all its lines share don't
-// count.
+// AssertTree fails the test, with a diff, if [Fake.Tree] isn't want. Blank
+// lines around want and an indentation common to all its lines are ignored.
 func (f *Fake) AssertTree(t testing.TB, want string) {
 	t.Helper()
 	assertLines(t, "tree", f.Tree(), want)
 }
 
-// AssertJournal fails the test, with a diff, where the exchanges, a line
-// each as [Exchange.String] writes them, aren't want. Blank lines around
-// want and an indentation that all its lines share don't count.
+// AssertJournal fails the test, with a diff, if the exchanges of
+// [Fake.Journal], one [Exchange.String] a line, aren't want. Blank lines
+// around want and an indentation common to all its lines are ignored.
 func (f *Fake) AssertJournal(t testing.TB, want string) {
 	t.Helper()
 	var got strings.Builder
@@ -26,7 +25,7 @@ func (f *Fake) AssertJournal(t testing.TB, want string) {
 	assertLines(t, "journal", got.String(), want)
 }
 
-// AssertFired fails the test where faults are [Fake.Unfired].
+// AssertFired fails the test if there are [Fake.Unfired] faults.
 func (f *Fake) AssertFired(t testing.TB) {
 	t.Helper()
 	for _, a := range f.script.unfired() {
@@ -34,7 +33,7 @@ func (f *Fake) AssertFired(t testing.TB) {
 	}
 }
 
-// requests lists what was asked for, for the reader of a failure.
+// requests lists the first exchanges, for a failure text.
 func (f *Fake) requests() string {
 	const most = 20
 	journal := f.Journal()
@@ -61,8 +60,8 @@ func assertLines(t testing.TB, what, got, want string) {
 	}
 }
 
-// lines splits a text without its outer blank lines and its common
-// indentation of tabs and spaces.
+// lines splits text without its outer blank lines and the indentation of its
+// first line.
 func lines(text string) []string {
 	list := strings.Split(text, "\n")
 	for len(list) > 0 && strings.TrimSpace(list[0]) == "" {
@@ -81,7 +80,7 @@ func lines(text string) []string {
 	return list
 }
 
-// diff shows two texts as one, by their longest common subsequence.
+// diff merges two texts by their longest common subsequence.
 func diff(want, got []string) string {
 	common := make([][]int, len(want)+1)
 	for i := range common {

@@ -1,31 +1,30 @@
-// Package prefactortest is a fake Prefactor API for tests: a server in
-// memory that follows the API's rules, goes wrong on demand, and lets a test
-// look inside. It also has the suites that prove a transport layer or a whole
-// stack right: [TestLayer] and [TestStack].
+// Package prefactortest is a fake Prefactor API for tests: an in-memory
+// server that follows the API's rules, fails on demand, and lets a test
+// inspect its state.
 //
-// It speaks JSON as the wire has it and knows nothing of any client in this
-// module, so that it can't share a client's mistakes.
+// It reads and writes the API's JSON directly and uses none of this module's
+// clients, so it can't share their mistakes.
 //
 // # Which face
 //
-// One [Fake] answers over any of these, also over several at once:
+// One [Fake] serves requests over any of these faces, and over several at
+// once:
 //
-//   - [NewServer] listens on TCP until the test ends. Take it for a real
+//   - [NewServer] listens on TCP until the test ends. Use it for a real
 //     network stack, and for programs in other processes.
-//   - [Fake.Pipe] runs a real [net/http] server and transport over
-//     connections in memory. Take it where time matters: in a
-//     testing/synctest bubble an hour of backoff takes no time. A socket
-//     would stop the bubble's clock.
-//   - [Fake.RoundTripper] has no connections at all. Take it for speed, and
-//     for a layer under test that wants an innermost round tripper.
-//   - [Fake.HTTPMock] puts the fake behind a httpmock transport, to mix with
-//     responders of your own; [SuccessResponder], [ErrorResponder] and
-//     [ListResponder] build them.
-//   - The Fake itself is an [net/http.Handler], for a server of your own.
+//   - [Fake.Pipe] runs a real [net/http] server and transport over in-memory
+//     connections. Use it if time matters: in a testing/synctest bubble an
+//     hour of backoff takes no time. A socket would stop the bubble's clock.
+//   - [Fake.RoundTripper] has no connections. Use it for speed, and as the
+//     innermost round tripper of a layer under test.
+//   - [Fake.HTTPMock] is a httpmock transport, to which you can add responders
+//     of your own; [SuccessResponder], [ErrorResponder] and [ListResponder]
+//     build them.
+//   - The Fake itself is a [net/http.Handler], for a server of your own.
 //   - [Fake.Listen] is for programs that aren't tests, and the command
-//     prefactor-fake for those in other languages.
+//     prefactor-fake is for programs in other languages.
 //
-// Every fake accepts the token [Token] and holds the agent [AgentID] of the
+// Every fake accepts the token [Token] and has the agent [AgentID] in the
 // account [AccountID]; a registration needs nothing more.
 //
 // # Code that records runs
@@ -41,14 +40,14 @@
 //		    └── app:tool failed
 //	`)
 //
-// [Fake.Instances] and [Fake.Spans] have the rest: payloads, times, counts.
-// Where the code works in the background, [Fake.Wait] for a condition first.
-// With [WithClock] and [WithSeed] ids and times are the same in every run,
-// good for golden files.
+// [Fake.Instances] and [Fake.Spans] return the rest: payloads, times, counts.
+// If the code works in the background, first use [Fake.Wait] to wait for a
+// condition. [WithClock] and [WithSeed] make times and ids the same in every
+// run, for golden files.
 //
 // # Code that survives failures
 //
-// Say what goes wrong, run the code, and compare the exchanges:
+// Inject faults, run the code, and compare the exchanges:
 //
 //	server.Inject(
 //		prefactortest.On("agent_spans.create").Times(2).Reply(503),
@@ -57,17 +56,18 @@
 //	runTheCode(server.URL, prefactortest.Token)
 //	server.AssertJournal(t, `...`)
 //
-// [Fault] lists what can go wrong, [On] and the methods Nth, Times, Always,
-// When and Chance say for which requests. A fault that didn't strike as
-// often as it should fails the test when it ends ([NewServer], [WithT]), or
-// shows in [Fake.Unfired]. [Storm] is bad weather of every kind; under it,
-// what the code was told has succeeded must be there once, and the rest at
-// most once. [Fake.Journal] tells first requests, replays and commits apart,
-// and shows the idempotency key of each.
+// The methods of [Fault] are what can go wrong; [On] and the methods Nth,
+// Times, Always, When and Chance select the requests. A fault that struck
+// fewer requests than it should fails the test when it ends ([NewServer],
+// [WithT]), and is in [Fake.Unfired]. [Storm] makes faults of every kind that
+// strike at random: under it, a call that succeeded must have been applied
+// once, and a call that failed at most once. [Fake.Journal] shows which
+// requests were replays, which changed something, and the idempotency key of
+// each.
 //
 // # Code that waits
 //
-// In a bubble, over a pipe, a test of an hour's outage runs in milliseconds:
+// In a bubble, over a pipe, an hour's outage takes milliseconds to test:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		fake := prefactortest.New(prefactortest.WithT(t))
@@ -78,61 +78,35 @@
 //		runTheCode(pipe.URL, pipe.Transport())
 //	})
 //
-// # Code that is told to stop
+// # Code that stops on request
 //
-// [Fake.Terminate] ends a run as an operator would; the next answer to a
+// [Fake.Terminate] ends a run as an operator would. The response to the next
 // write of one of its spans carries the control signal.
 //
 // # Code with other tokens
 //
-// [WithToken] and [Grant] make deployment and ingestion tokens and those of
-// other accounts; [Fake.RevokeToken] and [Fake.AddToken] change them while
-// the code runs, for one that must refresh its token.
+// [WithToken] and [Grant] add deployment tokens, ingestion tokens and tokens
+// of other accounts. [Fake.RevokeToken] and [Fake.AddToken] change the
+// accepted tokens while the code runs, to test a token refresh.
 //
 // # Layers and stacks of your own
 //
-// A layer that you write is tested by one line. It says which rule of
-// [net/http.RoundTripper] or of this module's layers is broken, and by what:
-//
-//	func TestAudit(t *testing.T) {
-//		prefactortest.TestLayer(t, audit.Layer(io.Discard))
-//	}
-//
-// So is a stack, whatever it is made of: the default stack after your edits,
-// other layers in another order, or a transport of your own. It is built anew
-// for each test, by a [Build]:
-//
-//	func TestOurStack(t *testing.T) {
-//		prefactortest.TestStack(t, func(cfg transport.Config, base http.RoundTripper) (http.RoundTripper, error) {
-//			return middleware.Default(cfg).PerAttempt(audit.Layer(io.Discard)).RoundTripper(base)
-//		})
-//	}
-//
-// A failure is a sentence that says what doesn't hold, and the lines of the
-// journal that show it:
-//
-//	broken: answers are bounded in size: 41943040 bytes of an answer were read
-//		exchange 3: agent_spans.create 200, fault: agent_spans.create: body of 209715200 bytes, key 0b6c…
-//
-// [TestFaults], the table of everything that can go wrong with one call, and
-// [TestStorm], thousands of calls in bad weather, are parts of TestStack that
-// can be run by themselves: the table for each of many variants, the storm at
-// another size. A stack that hedges says so with [Hedged].
-//
-// Run them under the race detector. Most of what they do takes virtual time:
-// make limiters, breakers and layers with background work for the test, and give
-// them room.
+// The suites that test a transport layer or a whole stack are in package
+// github.com/prefactordev/prefactor-go/prefactortest/conformance.
 //
 // # Where the API is silent
 //
 // The API's documentation leaves some behaviour open, and official clients
-// send more than it mentions. The fake then takes what is sent, and does
-// what is likeliest; an [Option] has the other side. [Strict] refuses what
-// is undocumented.
+// send more than it mentions. In these cases the fake accepts what is sent and
+// does what the API most likely does; an [Option] selects the alternative.
+// [Strict] refuses what is undocumented.
 //
-// A few things are decided without an option. An idempotency key belongs to
-// an account, an operation and a path; a failed call is not remembered. It
-// may stand in the body or in the Idempotency-Key header. A span's instance
-// that doesn't exist is 404, its parent 422. Spans may be written whatever
-// the status of their instance is.
+// A few things have no option:
+//
+//   - An idempotency key belongs to an account, an operation and a path. It is
+//     in the body or in the Idempotency-Key header. A failed call isn't
+//     remembered.
+//   - A span whose instance doesn't exist is refused with 404, one whose parent
+//     doesn't exist with 422.
+//   - Spans can be written whatever the status of their instance.
 package prefactortest

@@ -11,8 +11,8 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// send stands for the code under test: it sends one request and gives the
-// answer's status, or what went wrong.
+// send takes the place of the code under test: it sends one request and returns
+// the response status or the error.
 func send(rt http.RoundTripper, method, url, body string) string {
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
@@ -83,7 +83,7 @@ func ExampleFake_Journal() {
 		fmt.Println(x)
 	}
 	// Output:
-	// agent_instances.register no answer, fault: agent_instances.register: reset after, committed
+	// agent_instances.register no response, fault: agent_instances.register: reset after, committed
 	// agent_instances.register 200, attempt 2, replay
 	// GET /api/v1/agent_instances 404
 }

@@ -10,15 +10,15 @@ import (
 	"sync/atomic"
 )
 
-// A Fake is a Prefactor API server that lives in memory: it holds agents,
+// A Fake is an in-memory Prefactor API server: it holds agents,
 // instances and spans, follows the API's rules for them, and records every
 // exchange.
 //
-// It has no connection of its own. The faces bring requests to it: the Fake
-// is an [http.Handler]; [NewServer] and [Fake.Listen] serve it on TCP,
+// It has no connections of its own; requests reach it through its faces. The
+// Fake is an [http.Handler]; [NewServer] and [Fake.Listen] serve it on TCP,
 // [Fake.Pipe] over in-memory connections, [Fake.RoundTripper] and
-// [Fake.HTTPMock] without any. All faces of a Fake share its state, and all
-// its methods are safe for concurrent use.
+// [Fake.HTTPMock] without connections. All faces of a Fake share its state,
+// and all its methods are safe for concurrent use.
 type Fake struct {
 	set         settings
 	journal     journal
@@ -45,12 +45,12 @@ func New(opts ...Option) *Fake {
 	return f
 }
 
-// Connections tells how many connections the TCP and pipe faces have
-// accepted so far. A client that reuses its connections keeps it low.
+// Connections returns the number of connections that the TCP and pipe faces
+// have accepted so far. It stays low if the client reuses its connections.
 func (f *Fake) Connections() int { return int(f.connections.Load()) }
 
-// AddToken makes the fake accept token with what the grant allows, from the
-// next request on. The token "bad" is refused nevertheless.
+// AddToken makes the fake accept token, with the rights of grant, from the
+// next request on. [BadToken] is refused nevertheless.
 func (f *Fake) AddToken(token string, grant Grant) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -65,9 +65,9 @@ func (f *Fake) RevokeToken(token string) {
 	delete(f.tokens, token)
 }
 
-// Wait returns nil as soon as cond holds. It tests cond at once and then
-// after every exchange; cond may call any method of the fake. When ctx ends
-// first, the error wraps its cause and tells what the fake holds.
+// Wait returns nil as soon as cond is true. It calls cond at once, then after
+// every exchange and every [Fake.Terminate]; cond may call any method of the
+// fake. If ctx ends first, the error wraps its cause and includes [Fake.Tree].
 func (f *Fake) Wait(ctx context.Context, cond func() bool) error {
 	for {
 		changed := f.journal.watch()
@@ -77,14 +77,13 @@ func (f *Fake) Wait(ctx context.Context, cond func() bool) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("prefactortest: the condition never held: %w; the fake holds\n%s",
+			return fmt.Errorf("prefactortest: the condition never became true: %w; the fake holds\n%s",
 				context.Cause(ctx), f.Tree())
 		}
 	}
 }
 
-// A request is what a face hands over: the request's parts, with the body
-// read to its end.
+// A request is a request as a face passes it on, with its whole body.
 type request struct {
 	method string
 	url    *url.URL
@@ -93,35 +92,35 @@ type request struct {
 	conn   int
 }
 
-// serve takes one request through the journal, the faults and the API, and
-// says what the face has to bring to the client.
-func (f *Fake) serve(r request) *outcome {
+// serve handles one request: it enters it in the journal, applies a fault and
+// runs the operation. The face sends the delivery to the client.
+func (f *Fake) serve(r request) *delivery {
 	c := newCall(f, r)
 	x := f.journal.begin(c.exchange(r))
 	fault := f.script.next(x)
 
-	o := &outcome{cut: -1}
+	d := &delivery{cut: -1}
 	if fault == nil || fault.runs() {
 		rep := f.answer(c)
 		x.Committed, x.Replay = rep.committed, rep.replay
-		o.status, o.body = rep.status, rep.encoded()
+		d.status, d.body = rep.status, rep.encoded()
 	}
 	if fault != nil {
 		x.Fault = fault.String()
-		fault.treat(o, f.set.clock())
+		fault.treat(d, f.set.clock())
 	}
-	o.delay += f.set.latency
-	if !o.reset && !o.hang {
-		x.Status, x.Answer = o.status, o.body
+	d.delay += f.set.latency
+	if !d.reset && !d.closed && !d.hang {
+		x.Status, x.Answer = d.status, d.body
 	}
 	f.journal.finish(x)
 	if f.set.observe != nil {
 		f.set.observe(x)
 	}
-	return o
+	return d
 }
 
-// answer runs the call as the API does.
+// answer authorizes the call and runs it.
 func (f *Fake) answer(c *call) *reply {
 	if c.op == nil {
 		return fail(notFound(nearMisses(c.method, c.path)))
@@ -135,7 +134,8 @@ func (f *Fake) answer(c *call) *reply {
 	return f.perform(c)
 }
 
-// authorize finds out what the call's token may do.
+// authorize sets the call's grant, and returns a failure if the token is
+// refused.
 func (f *Fake) authorize(c *call) *failure {
 	scheme, token, _ := strings.Cut(c.authorization, " ")
 	f.mu.Lock()

@@ -20,25 +20,28 @@ import (
 //		prefactortest.On("agent_spans.finish").ResetAfter(),
 //	)
 //
-// A fault with an answer of its own (Reply, HTML, Malformed, WrongEnvelope,
-// Oversized, Redirect) and one without any (Hang, ResetBefore) stand in
-// front of the server: the operation doesn't run. Commit lets it run first
-// and loses its answer. A fault that has no answer of its own but treats the
-// server's (Delay, Stall, CutBody, Header, RetryAfter) lets it run, too.
+// Whether the operation runs depends on the fault:
 //
-// A fault strikes the next matching request, once. Nth, Times, Always and
-// Chance say otherwise.
+//   - It doesn't run if the fault sends a response of its own (Reply, HTML,
+//     Malformed, WrongEnvelope, Oversized, Redirect) or none at all (Hang,
+//     ResetBefore, CloseBefore). With Commit it runs first, and its response is
+//     lost.
+//   - It runs if the fault only changes the server's response (Delay, Stall,
+//     CutBody, Header, RetryAfter), and under ResetAfter and CloseAfter.
 //
-// An [http.Transport] repeats a request by itself when a connection that it
-// reuses is reset before any answer, if the request is a GET or has an
+// By default a fault strikes the next matching request, once. Nth, Times,
+// Always and Chance change that.
+//
+// An [http.Transport] resends a request by itself if a reused connection is
+// reset or closed before any response, and the request is a GET or has an
 // Idempotency-Key header. The code above it then sees no error; the journal
 // shows both requests.
 type Fault struct {
 	pattern  string
 	when     func(Exchange) bool
 	nth      int     // the first matching request that it strikes
-	times    int     // how many it strikes; 0 is no limit
-	chance   float64 // of each
+	times    int     // how many it strikes; 0 means no limit
+	chance   float64 // of striking each
 	optional bool
 
 	kind       faultKind
@@ -46,30 +49,31 @@ type Fault struct {
 	status     int
 	body       []byte
 	header     http.Header
-	retryDate  time.Duration // Retry-After as a date, so long after the answer
+	retryDate  time.Duration // Retry-After as a date, this long after the response
 	retryField time.Duration // the body's retry_after_ms
 	filler     int64
 	delay      time.Duration
 	stall      time.Duration
 	cut        int // -1 leaves the body whole
 
-	words []string // what it does, for people
+	words []string // what it does, for String
 }
 
 type faultKind int
 
 const (
 	kindNone  faultKind = iota // does nothing yet
-	kindTreat                  // treats the server's answer
-	kindReply                  // has an answer of its own
+	kindTreat                  // changes the server's response
+	kindReply                  // sends a response of its own
 	kindReset
+	kindClose
 	kindHang
 )
 
-// On makes a fault for the requests that pattern names, in the syntax of
+// On makes a fault for the requests that match pattern, in the syntax of
 // [path.Match]: an operation such as agent_spans.create, agents.* or * for
-// all of them, or, where it begins with a slash, a path such as
-// /api/v1/agent_spans/*. It panics where no operation has such a name.
+// all of them, or, if it begins with a slash, a path such as
+// /api/v1/agent_spans/*. It panics if an operation pattern matches no operation.
 func On(pattern string) Fault {
 	if !strings.HasPrefix(pattern, "/") && !namesOperation(pattern) {
 		panic(fmt.Sprintf("prefactortest: On(%q): no operation has that name; the operations are %s",
@@ -93,17 +97,17 @@ func operationNames() []string {
 	return names
 }
 
-// When narrows the fault to the requests for which match is true. It is
-// given the exchange as far as it is known before the answer, attempt number
-// and keys included. It is never called twice at once, and may call every
-// method of the fake but those about faults.
+// When narrows the fault to the requests for which match returns true. match
+// gets the exchange as known before the response, including the attempt number
+// and the keys. Calls to match never overlap. It may call every method of the
+// fake except those about faults.
 func (f Fault) When(match func(Exchange) bool) Fault {
 	f.when = match
 	return f
 }
 
-// Nth makes the fault strike from the n-th matching request on, counted
-// from 1 since it was injected.
+// Nth makes the fault strike from the n-th matching request on, counted from
+// 1 at its injection.
 func (f Fault) Nth(n int) Fault {
 	f.nth = n
 	return f.word("from request " + strconv.Itoa(n))
@@ -122,29 +126,28 @@ func (f Fault) Always() Fault {
 }
 
 // Chance makes the fault strike each matching request with probability p,
-// drawn with the fake's seed. It is then optional.
+// drawn with the fake's seed. It makes the fault optional.
 func (f Fault) Chance(p float64) Fault {
 	f.times, f.chance, f.optional = 0, p, true
 	return f.word("with chance " + strconv.FormatFloat(p, 'g', 3, 64))
 }
 
-// Optional makes it no failure of the test that the fault strikes fewer
-// requests than it could.
+// Optional makes the fault never [Fake.Unfired], however few requests it
+// strikes.
 func (f Fault) Optional() Fault {
 	f.optional = true
 	return f
 }
 
-// Commit lets the operation run, so that the client loses the answer to
-// something that has happened.
+// Commit lets the operation run, although the client doesn't get its
+// response.
 func (f Fault) Commit() Fault {
 	f.commit = true
 	return f.word("commit")
 }
 
-// Reply answers with the status. Its body is an error as the API writes it,
-// {"status":"success"} below 400, or nothing for 204 and 304; Body sets
-// another.
+// Reply responds with the status. The body is an error as the API writes it,
+// {"status":"success"} below 400, or empty for 204 and 304; Body replaces it.
 func (f Fault) Reply(status int) Fault {
 	var body []byte
 	switch {
@@ -163,14 +166,14 @@ func (f Fault) reply(status int, contentType, body, word string) Fault {
 	return f.word(word)
 }
 
-// Body sets the bytes of the fault's own answer, after Reply.
+// Body sets the body of the response that Reply makes. Call it after Reply.
 func (f Fault) Body(body string) Fault {
 	f.body = []byte(body)
 	return f
 }
 
-// Header sets a header field of the answer, which is the server's where the
-// fault has none of its own.
+// Header sets a header field of the fault's response, or of the server's if
+// the fault has none of its own.
 func (f Fault) Header(name, value string) Fault {
 	f.header = f.header.Clone()
 	if f.header == nil {
@@ -186,39 +189,39 @@ func (f Fault) RetryAfter(d time.Duration) Fault {
 	return f.Header("Retry-After", strconv.FormatInt(seconds, 10)).word(fmt.Sprintf("retry after %ds", seconds))
 }
 
-// RetryAfterDate adds a Retry-After header with the date d after the
-// answer, by the fake's clock. A date has whole seconds, rounded up here.
+// RetryAfterDate adds a Retry-After header with a date d after the response,
+// by the fake's clock, rounded up to a whole second.
 func (f Fault) RetryAfterDate(d time.Duration) Fault {
 	f.retryDate = d
 	return f.treats().word(fmt.Sprintf("retry at the date %v later", d))
 }
 
-// RetryAfterMS adds the field retry_after_ms to the answer's body, if that
-// is a JSON object.
+// RetryAfterMS adds the field retry_after_ms to the response body, if that is
+// a JSON object.
 func (f Fault) RetryAfterMS(d time.Duration) Fault {
 	f.retryField = d
 	return f.treats().word(fmt.Sprintf("retry_after_ms %d", d.Milliseconds()))
 }
 
-// HTML answers with a page, as a proxy in front of the API would.
+// HTML responds with an HTML page, as a proxy in front of the API would.
 func (f Fault) HTML(status int) Fault {
 	page := fmt.Sprintf("<!DOCTYPE html>\n<html><head><title>%d %s</title></head><body><h1>%[2]s</h1></body></html>\n",
 		status, http.StatusText(status))
 	return f.reply(status, "text/html; charset=utf-8", page, fmt.Sprintf("HTML page %d", status))
 }
 
-// Malformed answers with the beginning of a JSON document.
+// Malformed responds with a JSON document that breaks off.
 func (f Fault) Malformed(status int) Fault {
 	return f.reply(status, "application/json", `{"status":"success","details":{"id":`, fmt.Sprintf("malformed JSON %d", status))
 }
 
-// WrongEnvelope answers with a JSON document of another shape.
+// WrongEnvelope responds with a JSON document that isn't the API's envelope.
 func (f Fault) WrongEnvelope(status int) Fault {
 	return f.reply(status, "application/json", `{"ok":true,"data":{}}`, fmt.Sprintf("wrong envelope %d", status))
 }
 
-// Oversized answers 200 with a well-formed envelope of about size bytes,
-// without a Content-Length. It is made while it is read.
+// Oversized responds 200 with a well-formed envelope of about size bytes and
+// without a Content-Length. The body is generated while it is sent.
 func (f Fault) Oversized(size int64) Fault {
 	f = f.reply(http.StatusOK, "application/json", `{"status":"success","details":{"type":"filler","filler":""}}`,
 		fmt.Sprintf("body of %d bytes", size))
@@ -226,7 +229,7 @@ func (f Fault) Oversized(size int64) Fault {
 	return f
 }
 
-// Redirect answers with a 3xx status and the Location.
+// Redirect responds with a 3xx status and the Location.
 func (f Fault) Redirect(status int, location string) Fault {
 	return f.reply(status, "text/html; charset=utf-8", "", fmt.Sprintf("redirect %d", status)).Header("Location", location)
 }
@@ -239,39 +242,56 @@ func (f Fault) ResetBefore() Fault {
 }
 
 // ResetAfter resets the connection after the operation has run: it is
-// committed and its answer lost.
+// committed and its response lost.
 func (f Fault) ResetAfter() Fault {
 	f.kind, f.commit = kindReset, true
 	return f.word("reset after")
 }
 
-// Hang answers nothing until the client gives up or the face is closed.
+// CloseBefore closes the connection without a response, before the operation
+// runs: nothing is committed. Unlike a reset, this is the orderly end of a
+// connection (a FIN), as a restarting server or a proxy with a dead upstream
+// sends it; the client reads an early [io.EOF].
+func (f Fault) CloseBefore() Fault {
+	f.kind = kindClose
+	return f.word("close before")
+}
+
+// CloseAfter closes the connection without a response, after the operation
+// has run: it is committed and its response lost.
+func (f Fault) CloseAfter() Fault {
+	f.kind, f.commit = kindClose, true
+	return f.word("close after")
+}
+
+// Hang sends nothing until the client gives up or the face is closed.
 func (f Fault) Hang() Fault {
 	f.kind = kindHang
 	return f.word("hang")
 }
 
-// Delay waits before the answer's header goes out. The operation, if it
-// runs, has run by then.
+// Delay waits for d before the response header is sent. The operation, if it
+// runs, runs before the wait.
 func (f Fault) Delay(d time.Duration) Fault {
 	f.delay = d
 	return f.treats().word("delay " + d.String())
 }
 
-// Stall waits in the middle of the answer's body.
+// Stall waits for d in the middle of the response body.
 func (f Fault) Stall(d time.Duration) Fault {
 	f.stall = d
 	return f.treats().word("stall " + d.String())
 }
 
-// CutBody breaks the connection after n bytes of the answer's body, or one
-// byte before its end if it is shorter. The Content-Length stays.
+// CutBody breaks the connection after n bytes of the response body, or one
+// byte before its end if it is no longer than n. Content-Length stays that of
+// the whole body.
 func (f Fault) CutBody(n int) Fault {
 	f.cut = n
 	return f.treats().word(fmt.Sprintf("cut after %d bytes", n))
 }
 
-// String tells what the fault does, such as
+// String describes the fault, such as
 // "agent_spans.create: 2 times, reply 503".
 func (f Fault) String() string { return f.pattern + ": " + strings.Join(f.words, ", ") }
 
@@ -280,8 +300,7 @@ func (f Fault) word(w string) Fault {
 	return f
 }
 
-// treats makes a fault that has no answer of its own one that treats the
-// server's.
+// treats makes a fault without a kind one that changes the server's response.
 func (f Fault) treats() Fault {
 	if f.kind == kindNone {
 		f.kind = kindTreat
@@ -289,7 +308,7 @@ func (f Fault) treats() Fault {
 	return f
 }
 
-// runs tells whether the operation runs in spite of the fault.
+// runs reports whether the operation runs in spite of the fault.
 func (f *Fault) runs() bool { return f.commit || f.kind == kindTreat }
 
 func (f *Fault) matches(x Exchange) bool {
@@ -301,31 +320,33 @@ func (f *Fault) matches(x Exchange) bool {
 	return matched && err == nil && (f.when == nil || f.when(x))
 }
 
-// treat does to the outcome what the fault says.
-func (f *Fault) treat(o *outcome, now time.Time) {
-	o.header = f.header.Clone()
-	o.delay, o.stall, o.cut, o.filler = f.delay, f.stall, f.cut, f.filler
+// treat applies the fault to d.
+func (f *Fault) treat(d *delivery, now time.Time) {
+	d.header = f.header.Clone()
+	d.delay, d.stall, d.cut, d.filler = f.delay, f.stall, f.cut, f.filler
 	switch f.kind {
 	case kindReset:
-		o.reset = true
+		d.reset = true
+	case kindClose:
+		d.closed = true
 	case kindHang:
-		o.hang = true
+		d.hang = true
 	case kindReply:
-		o.status, o.body = f.status, f.body
+		d.status, d.body = f.status, f.body
 	}
 	if f.retryDate != 0 {
 		at := now.Add(f.retryDate + time.Second - 1).Truncate(time.Second)
-		if o.header == nil {
-			o.header = make(http.Header)
+		if d.header == nil {
+			d.header = make(http.Header)
 		}
-		o.header.Set("Retry-After", at.UTC().Format(http.TimeFormat))
+		d.header.Set("Retry-After", at.UTC().Format(http.TimeFormat))
 	}
 	if f.retryField != 0 {
-		o.body = withField(o.body, "retry_after_ms", strconv.FormatInt(f.retryField.Milliseconds(), 10))
+		d.body = withField(d.body, "retry_after_ms", strconv.FormatInt(f.retryField.Milliseconds(), 10))
 	}
 }
 
-// withField adds a field to a JSON object; anything else stays as it is.
+// withField adds a field to a JSON object; it returns anything else unchanged.
 func withField(object []byte, name, value string) []byte {
 	doc, problem := decodeObject(object)
 	if problem != "" || doc == nil {

@@ -16,8 +16,8 @@ import (
 
 const registration = `{"idempotency_key":"k"}`
 
-// An answer of the fault's own stands in front of the server.
-func TestFaultAnswers(t *testing.T) {
+// If a fault has its own response, the operation doesn't run.
+func TestFaultResponses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name        string
@@ -60,11 +60,11 @@ func TestFaultAnswers(t *testing.T) {
 					t.Errorf("the header is %v", a.header)
 				}
 				if len(f.Instances()) != 0 {
-					t.Error("the operation ran behind the fault's answer")
+					t.Error("the operation ran")
 				}
 				x := f.Journal()[0]
 				if x.Status != tt.status || x.Committed || x.Fault == "" || string(x.Answer) != tt.body {
-					t.Errorf("the journal says %+v", x)
+					t.Errorf("the journal has %+v", x)
 				}
 				c.post("/agent_instance/register", registration).must(t)
 			})
@@ -72,7 +72,7 @@ func TestFaultAnswers(t *testing.T) {
 	}
 }
 
-func TestRedirectHasALocation(t *testing.T) {
+func TestRedirectHasLocation(t *testing.T) {
 	t.Parallel()
 	eachFace(t, func(t *testing.T, f *prefactortest.Fake, c client) {
 		f.Inject(prefactortest.On("ping").Redirect(302, "https://elsewhere.test/ping"))
@@ -91,10 +91,10 @@ func TestRetryAfter(t *testing.T) {
 		want  string
 	}{
 		{"seconds", prefactortest.On("*").Reply(429).RetryAfter(3 * time.Second), "3"},
-		{"a part of a second is a whole one", prefactortest.On("*").Reply(429).RetryAfter(1001 * time.Millisecond), "2"},
+		{"rounded up to a second", prefactortest.On("*").Reply(429).RetryAfter(1001 * time.Millisecond), "2"},
 		{"before the status", prefactortest.On("*").RetryAfter(3 * time.Second).Reply(503), "3"},
 		{"a date", prefactortest.On("*").Reply(429).RetryAfterDate(2 * time.Second), "Wed, 06 May 2026 07:08:12 GMT"},
-		{"on the server's answer", prefactortest.On("*").RetryAfterDate(time.Hour), "Wed, 06 May 2026 08:08:10 GMT"},
+		{"on the server's response", prefactortest.On("*").RetryAfterDate(time.Hour), "Wed, 06 May 2026 08:08:10 GMT"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,8 +108,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// What breaks the connection, and whether the operation has run by then.
-func TestFaultsThatLoseTheAnswer(t *testing.T) {
+// runs says whether the operation runs before the connection breaks.
+func TestFaultsThatLoseTheResponse(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -121,7 +121,10 @@ func TestFaultsThatLoseTheAnswer(t *testing.T) {
 		{"reset before", prefactortest.On("*").ResetBefore(), syscall.ECONNRESET, 0, false},
 		{"reset after", prefactortest.On("*").ResetAfter(), syscall.ECONNRESET, 0, true},
 		{"reset after a delay", prefactortest.On("*").ResetBefore().Delay(time.Millisecond), syscall.ECONNRESET, 0, false},
-		{"cut answer", prefactortest.On("*").CutBody(10), io.ErrUnexpectedEOF, 200, true},
+		{"close before", prefactortest.On("*").CloseBefore(), io.EOF, 0, false},
+		{"close after", prefactortest.On("*").CloseAfter(), io.EOF, 0, true},
+		{"close after a delay", prefactortest.On("*").CloseAfter().Delay(time.Millisecond), io.EOF, 0, true},
+		{"cut response", prefactortest.On("*").CutBody(10), io.ErrUnexpectedEOF, 200, true},
 		{"cut at once", prefactortest.On("*").CutBody(0), io.ErrUnexpectedEOF, 200, true},
 		{"cut beyond the end", prefactortest.On("*").CutBody(1 << 20), io.ErrUnexpectedEOF, 200, true},
 		{"cut error", prefactortest.On("*").Reply(503).CutBody(10), io.ErrUnexpectedEOF, 503, false},
@@ -135,22 +138,22 @@ func TestFaultsThatLoseTheAnswer(t *testing.T) {
 				f.Inject(tt.fault)
 				a, err := c.send(c.request("POST", "/agent_instance/register", registration))
 				if !errors.Is(err, tt.err) {
-					t.Errorf("got the error %v and the answer %s, want %v", err, a.body, tt.err)
+					t.Errorf("got the error %v and the body %s, want %v", err, a.body, tt.err)
 				}
 				x := f.Journal()[0]
 				if x.Status != tt.status || x.Committed != tt.runs || len(f.Instances()) != map[bool]int{true: 1}[tt.runs] {
-					t.Errorf("the journal says %v, committed %v", x, x.Committed)
+					t.Errorf("the journal has %v, committed %v", x, x.Committed)
 				}
 				c.post("/agent_instance/register", registration).must(t)
 				if replay := f.Journal()[1].Replay; replay != tt.runs || len(f.Instances()) != 1 {
-					t.Errorf("the second attempt's replay is %v", replay)
+					t.Errorf("the second attempt has Replay %v", replay)
 				}
 			})
 		})
 	}
 }
 
-func TestCutBodyCutsWhereItSays(t *testing.T) {
+func TestCutBodyCutsAfterNBytes(t *testing.T) {
 	t.Parallel()
 	eachFace(t, func(t *testing.T, f *prefactortest.Fake, c client) {
 		f.Inject(prefactortest.On("ping").CutBody(7))
@@ -170,7 +173,7 @@ func TestCommit(t *testing.T) {
 		f.Inject(prefactortest.On("agent_instances.register").Commit().Reply(503))
 		c.post("/agent_instance/register", registration).refused(t, 503, "service_unavailable")
 		if x := f.Journal()[0]; !x.Committed || len(f.Instances()) != 1 {
-			t.Errorf("nothing was committed: %+v", x)
+			t.Errorf("want a commit, got %+v", x)
 		}
 	})
 }
@@ -253,7 +256,7 @@ func TestHang(t *testing.T) {
 		f.Inject(prefactortest.On("agent_instances.register").Hang())
 		c.givesUp(f)
 		if x := f.Journal()[0]; x.Status != 0 || x.Committed {
-			t.Errorf("the journal says %v", x)
+			t.Errorf("the journal has %v", x)
 		}
 	})
 }
@@ -264,7 +267,7 @@ func TestHangAfterACommit(t *testing.T) {
 		f.Inject(prefactortest.On("agent_instances.register").Commit().Hang())
 		c.givesUp(f)
 		if x := f.Journal()[0]; x.Status != 0 || !x.Committed {
-			t.Errorf("the journal says %v", x)
+			t.Errorf("the journal has %v", x)
 		}
 	})
 }
@@ -287,8 +290,8 @@ func TestWhichRequestsAFaultStrikes(t *testing.T) {
 		{"from the n-th on", []prefactortest.Fault{on("*").Nth(3).Times(2).Reply(500)}, []int{200, 200, 500, 500, 200}},
 		{"always", []prefactortest.Fault{on("ping").Always().Reply(500)}, []int{500, 200, 500, 200, 200}},
 		{"a predicate", []prefactortest.Fault{on("*").When(first).Times(2).Reply(500)}, []int{200, 500, 200, 200, 500}},
-		{"one after the other", []prefactortest.Fault{on("*").Reply(500), on("*").Reply(502), on("*").Reply(503)}, []int{500, 502, 503, 200, 200}},
-		{"each at its turn", []prefactortest.Fault{on("*").Nth(2).Reply(500), on("*").Nth(2).Reply(502)}, []int{200, 500, 502, 200, 200}},
+		{"in sequence", []prefactortest.Fault{on("*").Reply(500), on("*").Reply(502), on("*").Reply(503)}, []int{500, 502, 503, 200, 200}},
+		{"each at its count", []prefactortest.Fault{on("*").Nth(2).Reply(500), on("*").Nth(2).Reply(502)}, []int{200, 500, 502, 200, 200}},
 		{"certainty", []prefactortest.Fault{on("*").Chance(1).Reply(500)}, []int{500, 500, 500, 500, 500}},
 		{"impossibility", []prefactortest.Fault{on("*").Chance(0).Reply(500)}, []int{200, 200, 200, 200, 200}},
 	}
@@ -334,7 +337,7 @@ func TestChanceIsSeeded(t *testing.T) {
 	}
 }
 
-// A fault that was injected must not change with one made from it.
+// A fault doesn't change when another is made from it.
 func TestFaultsAreValues(t *testing.T) {
 	t.Parallel()
 	base := prefactortest.On("ping").Reply(503).Header("X-Base", "1")
@@ -356,7 +359,7 @@ func TestFaultsAreValues(t *testing.T) {
 	}
 }
 
-// givesUp sends a registration and cancels it once the fake has it.
+// givesUp sends a registration and cancels it when the fake has received it.
 func (c client) givesUp(f *prefactortest.Fake) {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -15,7 +15,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// client speaks plain HTTP to one face of a fake.
+// client sends plain HTTP requests to one face of a fake.
 type client struct {
 	t     testing.TB
 	rt    http.RoundTripper
@@ -23,7 +23,7 @@ type client struct {
 	token string
 }
 
-// direct is a client of the face without connections.
+// direct returns a client of the face without connections.
 func direct(t testing.TB, f *prefactortest.Fake) client {
 	return client{t: t, rt: f.RoundTripper(), url: "http://fake.test", token: prefactortest.Token}
 }
@@ -43,7 +43,7 @@ func (c client) as(token string) client {
 	return c
 }
 
-// answer is what came back.
+// answer is a response that has been read.
 type answer struct {
 	status int
 	header http.Header
@@ -68,7 +68,7 @@ func (c client) request(method, path, body string) *http.Request {
 	return req
 }
 
-// send gives the answer, or the error of the round trip or of the body.
+// send returns the response, or the error of the round trip or the body.
 func (c client) send(req *http.Request) (answer, error) {
 	resp, err := c.rt.RoundTrip(req)
 	if err != nil {
@@ -83,7 +83,7 @@ func (c client) send(req *http.Request) (answer, error) {
 	return a, err
 }
 
-// do fails the test where there is no whole answer.
+// do sends a request. It fails the test if there is no whole response.
 func (c client) do(method, path, body string) answer {
 	c.t.Helper()
 	a, err := c.send(c.request(method, path, body))
@@ -97,7 +97,7 @@ func (c client) get(path string) answer { c.t.Helper(); return c.do("GET", path,
 
 func (c client) post(path, body string) answer { c.t.Helper(); return c.do("POST", path, body) }
 
-// must fails the test where the answer is no 200, and gives its details.
+// must returns the details. It fails the test if the status isn't 200.
 func (a answer) must(t testing.TB) map[string]any {
 	t.Helper()
 	if a.status != 200 {
@@ -107,7 +107,7 @@ func (a answer) must(t testing.TB) map[string]any {
 	return details
 }
 
-// refused fails the test where the answer isn't this error.
+// refused fails the test if the response isn't this error.
 func (a answer) refused(t testing.TB, status int, code string) {
 	t.Helper()
 	if a.status != status || a.doc["code"] != code || a.doc["status"] != "error" {
@@ -115,7 +115,7 @@ func (a answer) refused(t testing.TB, status int, code string) {
 	}
 }
 
-// invalid fails the test where the answer isn't a 422 with this code at the
+// invalid fails the test if the response isn't a 422 with this code at the
 // path, such as details.payload.
 func (a answer) invalid(t testing.TB, path, code string) {
 	t.Helper()
@@ -125,7 +125,7 @@ func (a answer) invalid(t testing.TB, path, code string) {
 	}
 }
 
-// at walks a decoded document.
+// at returns the value at a path of a decoded document.
 func at(doc any, path string) any {
 	for name := range strings.SplitSeq(path, ".") {
 		m, ok := doc.(map[string]any)
@@ -137,13 +137,13 @@ func at(doc any, path string) any {
 	return doc
 }
 
-// register makes an instance and gives its id.
+// register registers an instance and returns its id.
 func (c client) register() string {
 	c.t.Helper()
 	return c.post("/agent_instance/register", `{}`).must(c.t)["id"].(string)
 }
 
-// started makes an active instance and gives its id.
+// started makes an active instance and returns its id.
 func (c client) started() string {
 	c.t.Helper()
 	id := c.register()
@@ -151,13 +151,13 @@ func (c client) started() string {
 	return id
 }
 
-// span makes a span with the status and gives its id.
+// span creates a span with the status and returns its id.
 func (c client) span(instance, status string) string {
 	c.t.Helper()
 	return c.post("/agent_spans", spanBody(instance, status, "")).must(c.t)["id"].(string)
 }
 
-// spanBody is a body that creates a span, with more details if given.
+// spanBody returns the body of a span creation; more is appended to details.
 func spanBody(instance, status, more string) string {
 	if more != "" {
 		more = "," + more
@@ -170,10 +170,10 @@ func withKey(body, key string) string {
 	return fmt.Sprintf(`{"idempotency_key":%q,%s`, key, strings.TrimPrefix(body, "{"))
 }
 
-// fixed is a clock that stands still.
+// fixed is a stopped clock.
 func fixed() time.Time { return time.Date(2026, 5, 6, 7, 8, 9, 123456000, time.UTC) }
 
-// recorder is a test that remembers how it failed.
+// recorder is a test that records its failures.
 type recorder struct {
 	testing.TB
 	errors   []string
@@ -190,7 +190,7 @@ func (r *recorder) end() {
 	}
 }
 
-// eachFace runs a test on every way to reach a fake.
+// eachFace runs a test on each face of a fake.
 func eachFace(t *testing.T, test func(t *testing.T, f *prefactortest.Fake, c client), opts ...prefactortest.Option) {
 	t.Run("round tripper", func(t *testing.T) {
 		t.Parallel()
@@ -223,7 +223,7 @@ func wantJSON(t testing.TB, got []byte, want string) {
 	}
 }
 
-// expand replaces names such as $instance in a text.
+// expand replaces variables such as $instance.
 func expand(text string, vars map[string]string) string {
 	return os.Expand(text, func(name string) string { return vars["$"+name] })
 }

@@ -10,19 +10,18 @@ import (
 	"time"
 )
 
-// An Exchange is one request that reached the fake, and what became of it.
-// Its header, query and bytes are shared with the journal: don't change
-// them.
+// An Exchange is one request that reached the fake, and its response. Its
+// header, query and bytes are shared with the journal: don't change them.
 type Exchange struct {
 	// Number counts the fake's requests from 1, in the order of arrival.
 	Number int
-	// Conn tells connections apart: they count from 1 in the order in which
-	// they were accepted. It is 0 on a face without connections.
+	// Conn is the number of the connection, counted from 1 in the order in
+	// which they were accepted. It is 0 on a face without connections.
 	Conn int
 	// Time is when the request arrived, by the fake's clock.
 	Time time.Time
-	// Operation is what the request asked for, such as agent_spans.create;
-	// empty where no route matched.
+	// Operation is the operation that was called, such as agent_spans.create.
+	// It is empty if no route matched.
 	Operation string
 	Method    string
 	// Path is the unescaped path.
@@ -31,30 +30,32 @@ type Exchange struct {
 	Header http.Header
 	Body   []byte
 
-	// HeaderKey is the Idempotency-Key header, BodyKey the body's field:
-	// at the top level or, as some clients send it, inside details. Key is
-	// the one in force.
+	// HeaderKey is the Idempotency-Key header. BodyKey is the body's
+	// idempotency_key, at the top level or, as some clients send it, inside
+	// details. Key is the one that the fake uses.
 	HeaderKey, BodyKey, Key string
-	// Attempt counts the requests with this key, operation and path from 1.
-	// It is 0 without a key: then attempts can't be told apart.
+	// Attempt counts the requests with this key, method and path from 1. It
+	// is 0 without a key, because nothing then links attempts of one call.
 	Attempt int
 
-	// Status is the answer's; 0 where a fault left the request without one.
+	// Status is the response status, or 0 if a fault left the request without
+	// a response.
 	Status int
-	// Answer is the answer's body: whole where a fault cut it, without what
-	// fills an Oversized one.
+	// Answer is the response body. It is whole even if a fault cut it, and has
+	// no filler if the fault was Oversized.
 	Answer []byte
-	// Committed tells that this very exchange changed what the fake holds.
+	// Committed reports whether this exchange changed what the fake holds. A
+	// replay doesn't.
 	Committed bool
-	// Replay tells that the answer is that of an earlier request with the
-	// same key.
+	// Replay reports whether the response is that of an earlier request with
+	// the same key.
 	Replay bool
-	// Fault describes the fault that struck, or is empty.
+	// Fault is the String of the fault that struck, or empty.
 	Fault string
 }
 
-// String is one line: operation and status, then what is out of the
-// ordinary.
+// String returns one line: the operation and the status, then an attempt
+// number above 1, a replay and a fault.
 func (x Exchange) String() string {
 	var b strings.Builder
 	b.WriteString(x.Operation)
@@ -62,7 +63,7 @@ func (x Exchange) String() string {
 		b.WriteString(x.Method + " " + x.Path)
 	}
 	if x.Status == 0 {
-		b.WriteString(" no answer")
+		b.WriteString(" no response")
 	} else {
 		fmt.Fprintf(&b, " %d", x.Status)
 	}
@@ -81,31 +82,31 @@ func (x Exchange) String() string {
 	return b.String()
 }
 
-// Journal gives the exchanges so far in the order of arrival. One that the
-// fake is still deciding on is there too, without its answer.
+// Journal returns the exchanges so far, in the order of arrival. It includes
+// those that are still being served, without their response.
 func (f *Fake) Journal() []Exchange {
 	f.journal.mu.Lock()
 	defer f.journal.mu.Unlock()
 	return slices.Clone(f.journal.kept)
 }
 
-// An attemptKey names what is one call to the client that makes it.
+// An attemptKey identifies one call of a client.
 type attemptKey struct{ method, path, key string }
 
 type journal struct {
 	mu       sync.Mutex
 	limit    int // 0 keeps everything
 	begun    int
-	kept     []Exchange // the last of them
+	kept     []Exchange // the last begun
 	attempts map[attemptKey]int
-	changed  chan struct{} // closed at the next change; nil if nobody waits
+	changed  chan struct{} // closed at the next change; nil without waiters
 }
 
 func newJournal(limit int) journal {
 	return journal{limit: limit, attempts: make(map[attemptKey]int)}
 }
 
-// begin gives the exchange its number and enters it.
+// begin numbers the exchange and adds it.
 func (j *journal) begin(x Exchange) Exchange {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -123,7 +124,7 @@ func (j *journal) begin(x Exchange) Exchange {
 	return x
 }
 
-// finish enters what became of the exchange.
+// finish replaces the exchange, if it is still kept, by its final form.
 func (j *journal) finish(x Exchange) {
 	j.mu.Lock()
 	if n := x.Number - 1 - (j.begun - len(j.kept)); n >= 0 {
@@ -133,7 +134,7 @@ func (j *journal) finish(x Exchange) {
 	j.wake()
 }
 
-// watch gives a channel that is closed at the next change.
+// watch returns a channel that is closed at the next change.
 func (j *journal) watch() <-chan struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -143,7 +144,7 @@ func (j *journal) watch() <-chan struct{} {
 	return j.changed
 }
 
-// wake tells those who watch that something has changed.
+// wake closes the channel that watch returned.
 func (j *journal) wake() {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -37,15 +37,15 @@ func TestJournal(t *testing.T) {
 	`)
 }
 
-func TestUnmatchedRequestTellsNearMisses(t *testing.T) {
+func TestUnmatchedRequestListsNearMisses(t *testing.T) {
 	t.Parallel()
 	f := prefactortest.New()
 	c := direct(t, f)
 	tests := []struct{ method, path, want string }{
 		{"POST", "/agent_span", "no route POST /api/v1/agent_span; near misses: POST /api/v1/agent_spans, GET /api/v1/agent_spans, POST /api/v1/agent"},
 		{"PUT", "/ping", "no route PUT /api/v1/ping; near misses: GET /api/v1/ping, POST /api/v1/agent, GET /api/v1/agent"},
-		{"GET", "/environment", "no route GET /api/v1/environment: the fake doesn't hold environment resources"},
-		{"GET", "/api_token/x", "no route GET /api/v1/api_token/x: the fake doesn't hold api_token resources"},
+		{"GET", "/environment", "no route GET /api/v1/environment: the fake has no environment resources"},
+		{"GET", "/api_token/x", "no route GET /api/v1/api_token/x: the fake has no api_token resources"},
 	}
 	for _, tt := range tests {
 		a := c.do(tt.method, tt.path, "")
@@ -57,7 +57,7 @@ func TestUnmatchedRequestTellsNearMisses(t *testing.T) {
 	c.url += "/prefix"
 	c.get("/ping").refused(t, 404, "not_found")
 	if got := f.Journal()[4].String(); got != "GET /prefix/api/v1/ping 404" {
-		t.Errorf("the journal says %q", got)
+		t.Errorf("the journal has %q", got)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestJournalLimit(t *testing.T) {
 	c.get("/agent")
 	j := f.Journal()
 	if len(j) != 2 || j[0].Number != 3 || j[1].Number != 4 || j[1].String() != "agents.list 200" {
-		t.Errorf("the journal holds %v", j)
+		t.Errorf("the journal has %v", j)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestObserver(t *testing.T) {
 	f.Inject(prefactortest.On("ping").ResetBefore())
 	c.send(c.request("GET", "/ping", ""))
 	c.get("/ping")
-	if len(seen) != 2 || seen[0] != "ping no answer, fault: ping: reset before" || seen[1] != "ping 200" {
+	if len(seen) != 2 || seen[0] != "ping no response, fault: ping: reset before" || seen[1] != "ping 200" {
 		t.Errorf("observed %q", seen)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// fill makes n spans of a new instance, in bulk.
+// fill creates n spans of a new instance, in bulk.
 func (c client) fill(n int) (instance string) {
 	c.t.Helper()
 	const batch = 500
@@ -27,7 +27,7 @@ func (c client) fill(n int) (instance string) {
 	return instance
 }
 
-// pages counts the rows of all pages of a list.
+// pages reads all pages of a list and returns the number of rows.
 func (c client) pages(list string) (rows int) {
 	c.t.Helper()
 	for offset := 0; ; offset += 100 {
@@ -79,7 +79,7 @@ func BenchmarkCreateSpan(b *testing.B) {
 	}
 }
 
-// All pages of a list of 100,000 spans.
+// BenchmarkPages reads all pages of a list of 100,000 spans.
 func BenchmarkPages(b *testing.B) {
 	const spans = 100_000
 	c := direct(b, prefactortest.New())

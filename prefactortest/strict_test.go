@@ -6,14 +6,14 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// What strict mode refuses is taken otherwise.
+// By default the fake accepts what strict mode refuses.
 func TestStrict(t *testing.T) {
 	t.Parallel()
 	const agent = `"agent_id":"` + prefactortest.AgentID + `"`
 	const details = `"agent_instance_id":"$instance","schema_name":"s","status":"active","payload":{}`
 	tests := []struct {
 		name, method, path, body string
-		errors                   string // where and how it is wrong; empty: 404
+		errors                   string // the path of the error; empty means 404
 		code                     string
 	}{
 		{"an unknown field", "POST", "/agent_instance/register", `{` + agent + `,"colour":"red"}`, "colour", "invalid_value"},

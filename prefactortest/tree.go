@@ -14,8 +14,9 @@ import (
 //	│   └── app:tool failed
 //	└── app:llm active
 //
-// An instance shows its external identifier and its termination reason if it
-// has them. A span whose parent is not in its instance stands at the top.
+// An instance is shown with its external identifier and its termination
+// reason, if it has them. A span whose parent isn't in its instance is drawn at
+// the top level.
 func (f *Fake) Tree() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -37,8 +38,8 @@ func (f *Fake) Tree() string {
 	return b.String()
 }
 
-// children lists the instance's spans by their parent, "" at the top. The
-// fake's lock is held.
+// children lists the instance's spans by the id of their parent, "" for the
+// top level. The fake's lock is held.
 func (r *instanceRecord) children() map[string][]*Span {
 	here := make(map[string]bool, len(r.spans))
 	for _, s := range r.spans {

@@ -20,7 +20,7 @@ func TestTree(t *testing.T) {
 	c.span(one, "failed")
 	child(one, inner)
 	child(one, root)
-	child(two, root) // of another instance
+	child(two, root) // its parent is in another instance
 	f.Terminate(two, "budget")
 	f.AssertTree(t, `
 		instance run-7 pending

@@ -35,7 +35,7 @@ func ExampleOpen() {
 	server := serve() // stands for the API
 	defer server.Close()
 
-	api, err := resources.Open(transport.NewConfig(server.URL, prefactortest.Token))
+	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func ExampleOpen() {
 
 // over returns an API with the default stack of cfg on a base transport, which
 // it may share with others.
-func over(base http.RoundTripper, cfg transport.Config) *resources.API {
+func over(base http.RoundTripper, cfg middleware.Config) *resources.API {
 	rt, err := middleware.Default(cfg).RoundTripper(base)
 	if err != nil {
 		log.Fatal(err)
@@ -74,9 +74,9 @@ func Example_twoTokens() {
 	server := serve(prefactortest.WithToken("pf_ingestion", prefactortest.Grant{Ingestion: true}))
 	defer server.Close()
 
-	writing := transport.NewConfig(server.URL, "pf_ingestion")
-	reading := transport.NewConfig(server.URL, prefactortest.Token)
-	base := transport.NewBase(writing)
+	writing := middleware.NewConfig(server.URL, "pf_ingestion")
+	reading := middleware.NewConfig(server.URL, prefactortest.Token)
+	base := middleware.NewBase(writing)
 	writer, reader := over(base, writing), over(base, reading)
 	defer base.CloseIdleConnections()
 
@@ -107,8 +107,8 @@ func Example_corporateCA() {
 	authorities := x509.NewCertPool() // in earnest: AppendCertsFromPEM to a copy of x509.SystemCertPool
 	authorities.AddCert(server.Certificate())
 
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
-	base := transport.NewBase(cfg, func(t *http.Transport) {
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
+	base := middleware.NewBase(cfg, func(t *http.Transport) {
 		t.TLSClientConfig = &tls.Config{RootCAs: authorities}
 	})
 	defer base.CloseIdleConnections()
@@ -134,8 +134,8 @@ func Example_proxy() {
 		log.Fatal(err)
 	}
 
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
-	base := transport.NewBase(cfg, func(t *http.Transport) {
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
+	base := middleware.NewBase(cfg, func(t *http.Transport) {
 		t.Proxy = http.ProxyURL(address)
 	})
 	defer base.CloseIdleConnections()
@@ -154,7 +154,7 @@ func Example_proxy() {
 func Example_rawRequest() {
 	server := serve()
 	defer server.Close()
-	api, err := resources.Open(transport.NewConfig(server.URL, prefactortest.Token))
+	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -177,10 +177,11 @@ func Example_rawRequest() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := run.UnmarshalDocument(result.Document); err != nil {
+	ended, err := transport.DecodeDetails[instances.Instance](result.Document)
+	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(result.Status, run.Status, run.TerminationReason)
+	fmt.Println(result.Status, ended.Status, ended.TerminationReason)
 	// Output: 200 terminated budget
 }
 
@@ -188,7 +189,7 @@ func Example_rawRequest() {
 func Example_withMeta() {
 	server := serve()
 	defer server.Close()
-	api, err := resources.Open(transport.NewConfig(server.URL, prefactortest.Token))
+	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
 	if err != nil {
 		log.Fatal(err)
 	}

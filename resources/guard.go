@@ -2,7 +2,6 @@ package resources
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -28,7 +27,7 @@ type TerminatedError struct {
 func (e *TerminatedError) Error() string {
 	text := "instance " + e.InstanceID + " was terminated"
 	if e.Reason != "" {
-		text += ": " + e.Reason
+		text += ": " + errs.Words(e.Reason)
 	}
 	return text
 }
@@ -44,16 +43,15 @@ func (e *TerminatedError) Error() string {
 //		log.Printf("stopped from outside: %s", terminated.Reason)
 //	}
 //
-// There are two ways to learn of the end. The fast one: the answers to this
-// API's span writes, as soon as the first comes that tells it; the write itself
-// still succeeds. The slow one: the instance is asked for, at once and then
-// every 30 seconds, so that a run that writes nothing stops too; if that is
-// refused, as to a token that mustn't read instances, the fast way remains. An
-// instance that ends by itself ends no context.
+// The end is learned in two ways. The fast one is the first response to one of
+// this API's writes that says so; the write itself still succeeds. The slow one is
+// to read the instance, at once and then every 30 seconds, so that a run that
+// writes nothing stops, too; if that is refused, as for a token that may not read
+// instances, the fast way remains. An instance that ends by itself ends no
+// context.
 //
-// A guard hears of its own instance only: an answer of an earlier run that comes
-// late ends nothing but that run's context. What is to be sent after the end,
-// such as the failure of the spans that are open, is sent with ctx.
+// A late response for another instance never ends this context. Send what is to
+// be sent after the end, such as the failure of open spans, with ctx.
 //
 // A guard has one goroutine, until stop is called or ctx ends. An instanceID
 // that can't be one ends the context at once, with an [errs.ClientError].
@@ -73,7 +71,7 @@ func (a *API) Guard(ctx context.Context, instanceID string) (work context.Contex
 func (a *API) watch(ctx context.Context, instanceID string, end context.CancelCauseFunc) {
 	instance, err := a.Instances.Watch(ctx, instanceID, guardInterval)
 	switch {
-	case errors.Is(err, errs.ErrClient) && !errors.Is(err, errs.ErrAuth):
+	case errs.KindOf(err) == errs.KindClient:
 		end(err)
 	case err == nil && instance.Status == instances.Terminated:
 		end(&TerminatedError{InstanceID: instanceID, Reason: instance.TerminationReason})
@@ -85,30 +83,21 @@ type guard struct{ end context.CancelCauseFunc }
 
 // guards holds the guards of one API, by instance.
 type guards struct {
+	controls middleware.Controls // read so far, also for guards that come later
+
 	mu     sync.Mutex
 	active map[string]map[*guard]bool
-	told   map[string]*TerminatedError // what was heard, for guards that come later
 }
 
-// maxTold is how many terminations are remembered.
-const maxTold = 1024
-
-// listen returns a client that sends as client does, and tells the guards what
-// its answers say.
-func (g *guards) listen(client *transport.Client) *transport.Client {
-	listening, err := client.With(middleware.OnControl(g.terminate))
-	if err != nil {
-		panic(err) // a layer that acts once a call can stand outside of anything
+// read ends the guards of the runs that an answer asks to stop.
+func (g *guards) read(_ context.Context, answer *transport.Answer) {
+	for _, control := range g.controls.Read(answer.Document()) {
+		g.terminate(control)
 	}
-	return listening
 }
 
 func (g *guards) add(instanceID string, one *guard) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if terminated, ok := g.told[instanceID]; ok {
-		one.end(terminated)
-	}
 	if g.active == nil {
 		g.active = make(map[string]map[*guard]bool)
 	}
@@ -116,6 +105,10 @@ func (g *guards) add(instanceID string, one *guard) {
 		g.active[instanceID] = make(map[*guard]bool)
 	}
 	g.active[instanceID][one] = true
+	g.mu.Unlock()
+	if control, ok := g.controls.Of(instanceID); ok {
+		one.end(terminated(control))
+	}
 }
 
 func (g *guards) remove(instanceID string, one *guard) {
@@ -128,16 +121,15 @@ func (g *guards) remove(instanceID string, one *guard) {
 }
 
 // terminate ends the guards of an instance.
-func (g *guards) terminate(_ context.Context, c middleware.Control) {
-	terminated := &TerminatedError{InstanceID: c.InstanceID, Reason: c.Reason}
+func (g *guards) terminate(control middleware.Control) {
 	g.mu.Lock()
-	if g.told == nil || len(g.told) >= maxTold {
-		g.told = make(map[string]*TerminatedError)
-	}
-	g.told[c.InstanceID] = terminated
-	ending := slices.Collect(maps.Keys(g.active[c.InstanceID]))
+	ending := slices.Collect(maps.Keys(g.active[control.InstanceID]))
 	g.mu.Unlock()
 	for _, one := range ending {
-		one.end(terminated)
+		one.end(terminated(control))
 	}
+}
+
+func terminated(control middleware.Control) *TerminatedError {
+	return &TerminatedError{InstanceID: control.InstanceID, Reason: control.Reason}
 }

@@ -16,7 +16,7 @@ import (
 // An agent that works until its run is ended from outside.
 func ExampleAPI_Guard() {
 	fake := prefactortest.New()
-	rt, err := middleware.Default(transport.NewConfig("https://prefactor.test", prefactortest.Token)).RoundTripper(fake.RoundTripper())
+	rt, err := middleware.Default(middleware.NewConfig("https://prefactor.test", prefactortest.Token)).RoundTripper(fake.RoundTripper())
 	if err != nil {
 		panic(err)
 	}

@@ -27,7 +27,7 @@ func guarded(t *testing.T, test func(t *testing.T, fake *prefactortest.Fake, api
 		fake := prefactortest.New(prefactortest.WithT(t))
 		pipe := fake.Pipe()
 		defer pipe.Close()
-		rt, err := middleware.Default(transport.NewConfig(pipe.URL, prefactortest.Token)).RoundTripper(pipe.Transport())
+		rt, err := middleware.Default(middleware.NewConfig(pipe.URL, prefactortest.Token)).RoundTripper(pipe.Transport())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -283,7 +283,7 @@ func guardedWith(t *testing.T, source middleware.TokenSource, test func(t *testi
 		fake := prefactortest.New(prefactortest.WithT(t))
 		pipe := fake.Pipe()
 		defer pipe.Close()
-		stack := middleware.Default(transport.NewConfig(pipe.URL, prefactortest.Token)).Replace("auth", middleware.Auth(pipe.URL, source))
+		stack := middleware.Default(middleware.NewConfig(pipe.URL, prefactortest.Token)).Replace("auth", middleware.Auth(pipe.URL, source))
 		rt, err := stack.RoundTripper(pipe.Transport())
 		if err != nil {
 			t.Fatal(err)

@@ -33,14 +33,14 @@ func whenever(t *testing.T, test func(*testing.T, *prefactortest.Fake, *resource
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
 		fake.Inject(faults...)
-		test(t, fake, open(t, fake, func(*transport.Config) {}))
+		test(t, fake, open(t, fake, func(*middleware.Config) {}))
 	})
 }
 
 // open returns an API that talks to the fake through the default stack.
-func open(t *testing.T, fake *prefactortest.Fake, change func(*transport.Config)) *resources.API {
+func open(t *testing.T, fake *prefactortest.Fake, change func(*middleware.Config)) *resources.API {
 	t.Helper()
-	cfg := transport.NewConfig("http://localhost", prefactortest.Token)
+	cfg := middleware.NewConfig("http://localhost", prefactortest.Token)
 	change(&cfg)
 	rt, err := middleware.Default(cfg).RoundTripper(fake.RoundTripper())
 	if err != nil {
@@ -224,7 +224,7 @@ func TestWithoutRetriesTheErrorIsTheAttemptsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
 		fake.Inject(prefactortest.On("*").Reply(503))
-		api := open(t, fake, func(cfg *transport.Config) { cfg.MaxRetries = 0 })
+		api := open(t, fake, func(cfg *middleware.Config) { cfg.MaxRetries = 0 })
 		_, err := api.Client.Do(t.Context(), post)
 		if unavailable, ok := errors.AsType[*errs.APIError](err); !ok || unavailable.Status != 503 || errors.Is(err, errs.ErrExhausted) {
 			t.Errorf("got %v", err)
@@ -252,13 +252,13 @@ func TestHeaders(t *testing.T) {
 	own := "prefactor-go@" + transport.Version
 	tests := []struct {
 		name    string
-		change  func(*transport.Config)
+		change  func(*middleware.Config)
 		options []transport.Option
 		want    string
 	}{
-		{"by default", func(*transport.Config) {}, nil, own},
-		{"with adapters", func(cfg *transport.Config) { cfg.Adapters = []string{"@acme/agent@1.2.3", "test-sdk@0.0.0"} }, nil, "@acme/agent@1.2.3 test-sdk@0.0.0 " + own},
-		{"overridden", func(*transport.Config) {}, []transport.Option{transport.WithHeader(sdk, "test-sdk@0.0.0")}, "test-sdk@0.0.0"},
+		{"by default", func(*middleware.Config) {}, nil, own},
+		{"with adapters", func(cfg *middleware.Config) { cfg.Adapters = []string{"@acme/agent@1.2.3", "test-sdk@0.0.0"} }, nil, "@acme/agent@1.2.3 test-sdk@0.0.0 " + own},
+		{"overridden", func(*middleware.Config) {}, []transport.Option{transport.WithHeader(sdk, "test-sdk@0.0.0")}, "test-sdk@0.0.0"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestRegister(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			fake := prefactortest.New()
-			instance, err := open(t, fake, func(*transport.Config) {}).Instances.Register(t.Context(), test.params)
+			instance, err := open(t, fake, func(*middleware.Config) {}).Instances.Register(t.Context(), test.params)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -324,7 +324,7 @@ func TestRegister(t *testing.T) {
 func TestFinish(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New()
-	api := open(t, fake, func(*transport.Config) {})
+	api := open(t, fake, func(*middleware.Config) {})
 	ctx := t.Context()
 	begin := func() *instances.Instance {
 		run, err := api.Instances.Register(ctx, instances.RegisterParams{})
@@ -358,7 +358,7 @@ func TestFinish(t *testing.T) {
 func TestSpans(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New(prefactortest.WithT(t))
-	api := open(t, fake, func(*transport.Config) {})
+	api := open(t, fake, func(*middleware.Config) {})
 	ctx := t.Context()
 	run, err := api.Instances.Register(ctx, instances.RegisterParams{})
 	if err != nil {
@@ -420,7 +420,7 @@ func TestKeysOfUpTo64CharactersAreTakenByEveryOperation(t *testing.T) {
 			t.Parallel()
 			fake := prefactortest.New()
 			fake.Inject(prefactortest.On("*").Reply(200).Body(`{"status":"success","details":{"id":"x"}}`))
-			api := open(t, fake, func(*transport.Config) {})
+			api := open(t, fake, func(*middleware.Config) {})
 			if err := call(t.Context(), api, transport.WithIdempotencyKey(strings.Repeat("a", 65))); !errors.Is(err, errs.ErrClient) || !strings.Contains(err.Error(), "64 visible ASCII characters") {
 				t.Errorf("65 characters: %v", err)
 			}
@@ -438,7 +438,7 @@ func TestAnAnswerWithMissingFieldsIsASuccess(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("*").Always().Reply(200).Body(`{"details":{"id":"x"}}`))
-	api := open(t, fake, func(*transport.Config) {})
+	api := open(t, fake, func(*middleware.Config) {})
 	if got, err := api.Instances.Register(t.Context(), instances.RegisterParams{}); err != nil || got.ID != "x" || got.SpanCounts != nil {
 		t.Errorf("instance: %+v, %v", got, err)
 	}
@@ -452,7 +452,7 @@ func TestTheDelayGrowsUpToItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
 		fake.Inject(prefactortest.On("*").Times(7).Reply(503))
-		api := open(t, fake, func(cfg *transport.Config) { cfg.MaxRetries, cfg.MaxRetryDelay = 6, 30*time.Second })
+		api := open(t, fake, func(cfg *middleware.Config) { cfg.MaxRetries, cfg.MaxRetryDelay = 6, 30*time.Second })
 		_, err := api.Client.Do(t.Context(), post)
 		if !errors.Is(err, errs.ErrExhausted) {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources"
@@ -32,7 +33,7 @@ func TestREADMEQuickStart(t *testing.T) {
 }
 
 func quickStart(ctx context.Context, apiURL, token, agentID, environmentID string) error {
-	api, err := resources.Open(transport.NewConfig(apiURL, token))
+	api, err := resources.Open(middleware.NewConfig(apiURL, token))
 	if err != nil {
 		return err
 	}
@@ -59,26 +60,23 @@ func quickStart(ctx context.Context, apiURL, token, agentID, environmentID strin
 
 func TestREADMECompanyLayers(t *testing.T) {
 	server := prefactortest.NewServer(t)
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
 	var logged bytes.Buffer
 	defer log.SetOutput(log.Writer())
 	log.SetOutput(&logged)
 
-	audit := transport.NewLayerFunc("audit", transport.PerCall,
-		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			call := transport.CallFrom(req.Context())
-			resp, err := transport.Send(next, req)
-			outcome := err
-			if err == nil {
-				outcome = transport.Read(req, resp).Err() // a 404 is a response, too
-			}
-			log.Printf("%s: %d attempts, error %v", call.Operation(), len(call.Attempts()), outcome)
-			return resp, err
-		})
 	mesh := transport.NewLayerFunc("mesh", transport.Anywhere,
-		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		func(req *http.Request, next transport.Next) (*http.Response, error) {
 			req.Header.Set("X-Mesh-Route", "blue")
-			return transport.Send(next, req)
+			return next(req)
+		})
+	audit := transport.NewLayerFunc("audit", transport.PerCall,
+		func(req *http.Request, next transport.Next) (*http.Response, error) {
+			call := transport.CallFrom(req.Context())
+			resp, err := next(req)
+			outcome := transport.Outcome(req, resp, err) // a 404 is a response, and a failure
+			log.Printf("%s: %d attempts, %s", call.Operation(), len(call.Attempts()), errs.KindOf(outcome))
+			return resp, err
 		})
 	api, err := resources.Open(cfg, func(s transport.Stack) transport.Stack {
 		return s.PerCall(audit).Wire(mesh)
@@ -90,7 +88,7 @@ func TestREADMECompanyLayers(t *testing.T) {
 	if _, err := api.Instances.Register(t.Context(), instances.RegisterParams{AgentID: prefactortest.AgentID, EnvironmentID: prefactortest.EnvironmentID}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(logged.String(), "agent_instances.register: 1 attempts, error <nil>") {
+	if !strings.Contains(logged.String(), "agent_instances.register: 1 attempts, ok") {
 		t.Errorf("audit logged %q", logged.String())
 	}
 	if got := server.Journal()[0].Header.Get("X-Mesh-Route"); got != "blue" {
@@ -102,9 +100,9 @@ func TestREADMEOwnTransport(t *testing.T) {
 	t.Parallel()
 	server := prefactortest.NewServer(t)
 	withToken := transport.NewLayerFunc("token", transport.PerAttempt,
-		func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		func(req *http.Request, next transport.Next) (*http.Response, error) {
 			req.Header.Set("Authorization", "Bearer "+prefactortest.Token)
-			return transport.Send(next, req)
+			return next(req)
 		})
 	ownTransport, err := transport.NewStack(withToken).RoundTripper(http.DefaultTransport)
 	if err != nil {
@@ -133,7 +131,7 @@ func TestARunSurvivesAnOutage(t *testing.T) {
 	server := prefactortest.NewServer(t)
 	server.Inject(prefactortest.On("agent_instances.register").Times(2).Reply(503))
 
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
 	cfg.InitialRetryDelay = time.Millisecond
 	api, err := resources.Open(cfg)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package resources groups the API's operations: one value, made once, for an
 // application's life.
 //
-//	api, err := resources.Open(transport.NewConfig("", token))
+//	api, err := resources.Open(middleware.NewConfig("", token))
 //	run, err := api.Instances.Register(ctx, instances.RegisterParams{AgentID: agent})
 //
 // [Open] is for those who start from the default stack. Who has a transport
@@ -16,6 +16,7 @@ package resources
 import (
 	"errors"
 
+	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/resources/bulk"
 	"github.com/prefactordev/prefactor-go/resources/instances"
@@ -33,19 +34,17 @@ type API struct {
 	guards *guards
 }
 
-// New returns the operations, sent through client and what stands around it for
-// [API.Guard]: it looks at each answer for the server's word that a run should
-// end.
+// New returns the operations, sent through client.
 func New(client *transport.Client) *API {
-	guards := new(guards)
-	client = guards.listen(client)
-	return &API{
+	api := &API{
 		Instances: instances.New(client),
 		Spans:     spans.New(client),
 		Bulk:      bulk.New(client),
 		Client:    client,
-		guards:    guards,
+		guards:    new(guards),
 	}
+	client.OnAnswer(api.guards.read)
+	return api
 }
 
 // Open returns the operations, sent through the default stack of cfg on a base
@@ -59,13 +58,16 @@ func New(client *transport.Client) *API {
 // The error holds everything that is wrong with cfg or with the stack, an
 // [errs.ClientError] each. What an edit takes out isn't asked for: with an auth
 // layer in place of the default one, cfg needs no token.
-func Open(cfg transport.Config, edits ...func(transport.Stack) transport.Stack) (*API, error) {
+func Open(cfg middleware.Config, edits ...func(transport.Stack) transport.Stack) (*API, error) {
 	stack := middleware.Default(cfg)
 	for _, edit := range edits {
 		stack = edit(stack)
 	}
-	rt, err := stack.RoundTripper(transport.NewBase(cfg))
-	if err = errors.Join(err, transport.ValidateTimeout("ConnectTimeout", cfg.ConnectTimeout)); err != nil {
+	rt, err := stack.RoundTripper(middleware.NewBase(cfg))
+	if cfg.ConnectTimeout <= 0 {
+		err = errors.Join(err, &errs.ClientError{Field: "ConnectTimeout", Problem: "must be a positive duration"})
+	}
+	if err != nil {
 		return nil, err
 	}
 	client, err := transport.NewClient(cfg.APIURL, rt)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources"
 	"github.com/prefactordev/prefactor-go/resources/instances"
@@ -18,13 +19,13 @@ import (
 
 func TestOpenReportsWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	bad := transport.NewConfig("", "pf_1")
+	bad := middleware.NewConfig("", "pf_1")
 	bad.MaxRetries, bad.RetryMultiplier = -1, 0
 	_, err := resources.Open(bad)
 	if !errors.Is(err, errs.ErrClient) || !strings.Contains(err.Error(), "MaxRetries") || !strings.Contains(err.Error(), "RetryMultiplier") {
 		t.Errorf("bad config: %v", err)
 	}
-	_, err = resources.Open(transport.NewConfig("", "pf_1"), func(s transport.Stack) transport.Stack { return s.Without("retri") })
+	_, err = resources.Open(middleware.NewConfig("", "pf_1"), func(s transport.Stack) transport.Stack { return s.Without("retri") })
 	if !errors.Is(err, errs.ErrClient) || !strings.Contains(err.Error(), `"retry"`) {
 		t.Errorf("bad edit: %v", err)
 	}
@@ -35,13 +36,13 @@ func TestOpenAppliesItsEditsInOrder(t *testing.T) {
 	server := prefactortest.NewServer(t)
 	mark := func(text string) func(transport.Stack) transport.Stack {
 		return func(s transport.Stack) transport.Stack {
-			return s.PerCall(transport.NewLayerFunc(text, transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+			return s.PerCall(transport.NewLayerFunc(text, transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 				req.Header.Add("X-Mark", text)
-				return transport.Send(next, req)
+				return next(req)
 			}))
 		}
 	}
-	api, err := resources.Open(transport.NewConfig(server.URL, prefactortest.Token), mark("a"), mark("b"))
+	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token), mark("a"), mark("b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestOpenAppliesItsEditsInOrder(t *testing.T) {
 func TestAnAPIStaysUsableAfterClose(t *testing.T) {
 	t.Parallel()
 	server := prefactortest.NewServer(t)
-	api, err := resources.Open(transport.NewConfig(server.URL, prefactortest.Token))
+	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestAnAPIStaysUsableAfterClose(t *testing.T) {
 func TestAnAPIIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	server := prefactortest.NewServer(t)
-	api, err := resources.Open(transport.NewConfig(server.URL, prefactortest.Token))
+	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestAnAPIIsSafeForConcurrentUse(t *testing.T) {
 func TestTheServerOfTheDocumentationTakesEveryField(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New(prefactortest.WithT(t), prefactortest.Strict())
-	api := open(t, fake, func(*transport.Config) {})
+	api := open(t, fake, func(*middleware.Config) {})
 	ctx := t.Context()
 	at := time.Date(2026, 4, 13, 0, 46, 31, 218e6, time.FixedZone("CEST", 2*60*60))
 	object := map[string]any{"type": "object"}
@@ -166,7 +167,7 @@ func TestTheServerOfTheDocumentationTakesEveryField(t *testing.T) {
 func TestASpanOfARunThatWasEndedFromOutsideCarriesControl(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New()
-	api := open(t, fake, func(*transport.Config) {})
+	api := open(t, fake, func(*middleware.Config) {})
 	ctx := t.Context()
 	run, err := api.Instances.Register(ctx, instances.RegisterParams{})
 	if err != nil {

@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"mime"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -18,16 +15,9 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
-// MaxAnswer is the size, in bytes, that an answer may have unless the envelope
-// layer sets another: 32 MiB.
-const MaxAnswer = 32 << 20
-
-// errSaysError marks a 2xx document that says "error".
-var errSaysError = errors.New("the document says error")
-
-// Answer is a response whose body has been read, and what was learned from it.
-// It rides in the response as its Body, from which the same bytes can be read
-// once more: layers that know nothing of it see plain HTTP.
+// Answer is a response whose body was read, and what was learned from it. It is
+// the Body of the response, from which the same bytes can be read once more:
+// layers that don't know it see plain HTTP.
 //
 // An Answer belongs to whoever has the response; it is not safe for concurrent
 // use.
@@ -35,21 +25,22 @@ type Answer struct {
 	status   int
 	header   http.Header
 	body     []byte
-	readErr  error // why the body couldn't be read to its end
-	streamed bool  // the body was left alone
+	readErr  error          // why the body couldn't be read to its end
+	streamed bool           // the body was left alone
+	source   *http.Response // the response that the body was read from
 
 	call   *Call
 	value  any
 	reason errs.Reason
 
-	judged  bool
-	verdict error
+	judged bool
+	err    error
 
 	rest []byte // what is still to be read from the Answer as a body
 }
 
-// reading is what was made of an answer's bytes. It is immutable: it holds for
-// any answer with the same status and bytes in the same call.
+// reading is what was made of a response's bytes. It is immutable: it holds for
+// any response with the same status and bytes in the same call.
 type reading struct {
 	status int
 	body   []byte
@@ -58,10 +49,10 @@ type reading struct {
 }
 
 // Read returns the answer of a response. It reads the body to its end, up to
-// [MaxAnswer], puts the Answer in its place and closes it; if that was done
-// before, it takes the Answer that is there, through the body of a stranger's
-// making if need be. Of a response that is no answer to an API call, only a JSON
-// body up to the bound is read; any other streams on, untouched.
+// [MaxAnswer] bytes, closes it, and puts the Answer in its place. A response that
+// was read before gives the same Answer, even if another layer has wrapped its
+// body. Outside an API call only JSON bodies within the bound are read; all
+// others keep streaming.
 //
 // Read never fails: what went wrong is the Answer's Err.
 func Read(req *http.Request, resp *http.Response) *Answer {
@@ -80,7 +71,7 @@ func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
 	if a, ok := resp.Body.(*Answer); ok {
 		return a.rebind(resp, call)
 	}
-	a := &Answer{status: resp.StatusCode, header: resp.Header, call: call}
+	a := &Answer{status: resp.StatusCode, header: resp.Header, source: resp, call: call}
 	if resp.Body == nil { // made by hand
 		resp.Body = http.NoBody
 	}
@@ -104,9 +95,9 @@ func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
 	return a
 }
 
-// Conclude marks a response as the last that a retry layer gives back, and why
-// it stopped. [Client] makes an [errs.RetryExhaustedError] of it. A response
-// that streams can't be marked.
+// Conclude marks a response as the last that a retry layer returns, with the
+// reason why it stopped. [Client] makes an [errs.RetryExhaustedError] of it. A
+// response that streams can't be marked.
 func Conclude(resp *http.Response, reason errs.Reason) {
 	a, ok := resp.Body.(*Answer)
 	if !ok {
@@ -128,14 +119,17 @@ func (a *Answer) Header() http.Header { return a.header }
 // changed.
 func (a *Answer) Document() jsontext.Value { return a.body }
 
-// Err returns the error that the answer stands for, nil for a success: an
-// [errs.NetworkError] if the body broke off, an [errs.ContractError] if it isn't
-// what the operation promises, or the kind of error that the server reports.
+// Err returns what the response means: nil for a success, an [errs.NetworkError]
+// if the body was cut, an [errs.ContractError] if it isn't what the operation
+// promises, or the error that the server reports.
 func (a *Answer) Err() error {
 	if !a.judged {
-		a.judged, a.verdict = true, a.judge()
+		a.judged, a.err = true, a.judge()
+		if wait, ok := errs.RetryAfter(a.err); ok {
+			a.call.ask(wait)
+		}
 	}
-	return a.verdict
+	return a.err
 }
 
 func (a *Answer) judge() error {
@@ -161,7 +155,7 @@ func (a *Answer) decode() error {
 		if a.call.op.emptyOK {
 			return nil
 		}
-		return errs.NewContractError(a.status, "its body is empty", nil, nil)
+		return errs.NewContractError(a.status, a.header, "its body is empty", nil, nil)
 	}
 	value, err := a.call.op.decode(a.body)
 	if err != nil {
@@ -177,12 +171,12 @@ func undecodable(status int, header http.Header, body []byte, err error) error {
 	if server := errs.FromResponse(status, header, body); server != nil {
 		return server
 	}
-	return errs.NewContractError(status, problem(err), body, err)
+	return errs.NewContractError(status, header, problem(err), body, err)
 }
 
-// recall takes over what was made of the same bytes before, in the same call,
-// where the Answer that held it is hidden behind a stranger's body. Verdicts are
-// not taken over: they depend on the header too.
+// recall takes over what was decoded from the same bytes before, in the same
+// call, where the Answer that held it is hidden behind the body of another layer.
+// Errors are not taken over: they depend on the header, too.
 func (a *Answer) recall() {
 	if a.call == nil {
 		return
@@ -197,37 +191,39 @@ func (a *Answer) recall() {
 	}
 }
 
-// rebind makes the Answer speak for resp, which a layer may have changed around
-// it.
+// rebind makes the Answer one of resp, which a layer may have changed around it.
 func (a *Answer) rebind(resp *http.Response, call *Call) *Answer {
 	if a.status != resp.StatusCode || a.call != call {
 		a.status, a.value, a.reason = resp.StatusCode, nil, ""
 	}
 	a.header, a.call = resp.Header, call
-	a.judged, a.verdict = false, nil
+	a.judged, a.err = false, nil
 	return a
 }
 
-// readError types an error from reading the body. One that is typed already,
-// as when the Answer of an earlier reading ended in it, stays.
+// readError types an error from reading the body. One that is typed already, as
+// when the Answer of an earlier reading ended in it, stays.
 func (a *Answer) readError(ctx context.Context, limit int64) error {
 	if errors.Is(a.readErr, errs.ErrTooLarge) {
-		return tooLarge(a, limit)
+		return a.tooLarge(limit)
 	}
+	cause := a.readErr
 	if ctx.Err() != nil {
-		return &errs.NetworkError{Sent: true, Cause: context.Cause(ctx)}
-	}
-	if errors.Is(a.readErr, errs.ErrNetwork) {
+		cause = context.Cause(ctx)
+		if expired, ok := cause.(*errs.NetworkError); ok { // the limit of the attempt
+			cause = expired.Cause
+		}
+	} else if errors.Is(a.readErr, errs.ErrNetwork) {
 		return a.readErr
 	}
-	return &errs.NetworkError{Sent: true, Cause: a.readErr}
+	return &errs.NetworkError{Sent: true, Cause: cause, RetryAfter: errs.ParseRetryAfter(a.header), RequestID: a.header.Get("X-Request-Id")}
 }
 
-func tooLarge(a *Answer, limit int64) error {
+func (a *Answer) tooLarge(limit int64) error {
 	if contract, ok := errors.AsType[*errs.ContractError](a.readErr); ok {
 		return contract
 	}
-	return errs.NewContractError(a.status, fmt.Sprintf("its body is larger than %d bytes", limit), a.body, errs.ErrTooLarge)
+	return errs.NewContractError(a.status, a.header, fmt.Sprintf("its body is larger than %d bytes", limit), a.body, errs.ErrTooLarge)
 }
 
 // Read reads the body's bytes, as they came, and ends as it ended.
@@ -243,74 +239,8 @@ func (a *Answer) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close does nothing: the connection was given back when the body was read.
+// Close does nothing: the connection was returned when the body was read.
 func (a *Answer) Close() error { return nil }
-
-// prefixed is a body of which the beginning was read.
-type prefixed struct {
-	io.Reader
-	io.Closer
-}
-
-// bufferable reports whether a response outside of an API call is read whole:
-// a JSON document whose stated length is within the bound.
-func bufferable(resp *http.Response, limit int64) bool {
-	if resp.StatusCode == http.StatusSwitchingProtocols || resp.Body == http.NoBody || resp.ContentLength > limit {
-		return false
-	}
-	if _, ok := bodyAs[*prefixed](resp.Body); ok { // found too large before
-		return false
-	}
-	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
-}
-
-// bodyAs finds the first body of type T in body or in what it unwraps to.
-func bodyAs[T any](body io.ReadCloser) (found T, ok bool) {
-	for body != nil {
-		if found, ok = body.(T); ok {
-			return found, true
-		}
-		wrapper, wraps := body.(interface{ Unwrap() io.ReadCloser })
-		if !wraps {
-			break
-		}
-		body = wrapper.Unwrap()
-	}
-	return found, false
-}
-
-// startSize bounds what is allocated for a body before any of it has come.
-const startSize = 64 << 10
-
-// readAll reads a body up to limit. What it has read comes back with any error;
-// a body beyond the limit gives [errs.ErrTooLarge].
-func readAll(resp *http.Response, limit int64) ([]byte, error) {
-	if resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols {
-		return nil, nil
-	}
-	size := int64(512)
-	if resp.ContentLength > 0 {
-		size = min(resp.ContentLength, startSize, limit)
-	}
-	body := make([]byte, 0, size+1) // one more, in which to see the end
-	for {
-		n, err := resp.Body.Read(body[len(body):min(int64(cap(body)), limit+1)])
-		body = body[:len(body)+n]
-		switch {
-		case err == io.EOF && len(body) == 0:
-			return nil, nil
-		case err == io.EOF:
-			return body, nil
-		case err != nil:
-			return body, err
-		case int64(len(body)) > limit:
-			return body, errs.ErrTooLarge
-		case len(body) == cap(body):
-			body = slices.Grow(body, cap(body)) // doubles: a large body is copied once, not often
-		}
-	}
-}
 
 // problem says what is wrong with a document without quoting from it.
 func problem(err error) string {

@@ -1,38 +1,44 @@
 package transport
 
 import (
-	"bytes"
 	"context"
-	stdjson "encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
+// Version is the version of this module. The identify layer sends it in
+// X-Prefactor-SDK and User-Agent.
+const Version = "0.1.0"
+
 // Client sends API calls through a round tripper: a built [Stack], or any
-// other. It is safe for concurrent use, and one serves for an application's
+// other. It is safe for concurrent use, and one is enough for an application's
 // life.
 type Client struct {
 	base *url.URL // with the path at which the operations begin
 	rt   http.RoundTripper
+	next Next // of rt
+
+	mu        sync.Mutex
+	listeners atomic.Pointer[[]func(context.Context, *Answer)]
 }
 
 // NewClient returns a client for the API at baseURL, which may be given with or
-// without "/api/v1", that sends through rt. Rt may be a built [Stack], a bare
-// [http.Transport] or a transport of your own: results are decoded and errors
+// without "/api/v1", that sends through rt: a built [Stack], a bare
+// [http.Transport] or a transport of your own. Results are decoded and errors
 // typed over each of them. Redirects are not followed: each is an
 // [errs.ContractError].
 //
-// What rt lacks nobody adds: without the auth layer it must bring the token
-// itself, and without the idempotency layer a call has the caller's key or none.
-// A retry belongs on a stack, as a layer marked [Layer.Retrying]: one that is
-// hidden in rt repeats calls without a key, and [errs.MaybeApplied] can't know of
-// its attempts.
+// NewClient adds no layers: without auth, rt must set the token; without
+// idempotency, calls have only the keys that their callers give. A retry belongs
+// on a stack, as a layer of the scope [Retries]: one that is hidden in rt repeats
+// calls without a key, and the errors know nothing of its attempts.
 func NewClient(baseURL string, rt http.RoundTripper) (*Client, error) {
 	base, err := ParseAPIURL(baseURL)
 	if err != nil {
@@ -43,11 +49,11 @@ func NewClient(baseURL string, rt http.RoundTripper) (*Client, error) {
 			return nil, err
 		}
 	}
-	return &Client{base: base, rt: rt}, nil
+	return &Client{base: base, rt: rt, next: nextOf(rt)}, nil
 }
 
 // With returns a client whose calls pass through layers, the outermost first,
-// before they enter what c sends through. C itself stays as it is. Layers that
+// before they enter what c sends through. c itself stays as it is. Layers that
 // can't stand there, such as those that act once an attempt or a second retry,
 // are refused as by [Stack.RoundTripper].
 func (c *Client) With(layers ...Layer) (*Client, error) {
@@ -55,7 +61,22 @@ func (c *Client) With(layers ...Layer) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{base: c.base, rt: rt}, nil
+	return &Client{base: c.base, rt: rt, next: nextOf(rt)}, nil
+}
+
+// OnAnswer calls fn with the answer of each later call of this client that
+// succeeds, with the call's context and before the call returns: concurrently,
+// where calls are concurrent. fn must be quick. A client that nobody listens to
+// pays nothing.
+func (c *Client) OnAnswer(fn func(ctx context.Context, answer *Answer)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []func(context.Context, *Answer)
+	if before := c.listeners.Load(); before != nil {
+		all = slices.Clone(*before)
+	}
+	all = append(all, fn)
+	c.listeners.Store(&all)
 }
 
 // CloseIdleConnections closes the connections that no call uses. The client
@@ -78,28 +99,24 @@ func (c *Client) do(ctx context.Context, op *operation, in Input, set []Option) 
 	call := &carrier.call
 
 	req, err := c.request(carrier, in, &opts)
+	if err == nil && ctx.Err() != nil {
+		err = errs.NewCanceledError(ctx, nil)
+	}
 	if err != nil {
-		return nil, call.failed(ctx, 0, err)
+		return call.end(carrier, nil, err)
 	}
-	if ctx.Err() != nil {
-		return nil, call.failed(ctx, 0, errs.NewCanceledError(ctx, nil))
-	}
-	resp, err := Send(c.rt, req)
+	resp, err := c.next(req)
+	answer, err := call.end(carrier, resp, err)
 	if err != nil {
-		return nil, call.failed(ctx, 0, err)
-	}
-	answer := read(carrier, resp, MaxAnswer)
-	if err := answer.Err(); err != nil {
-		if answer.status < 300 && errs.FromServer(err) && call.answered.Load() {
-			call.settle() // a refusal under 2xx
-		}
-		if answer.reason != "" {
-			err = &errs.RetryExhaustedError{Reason: answer.reason, Attempts: call.Attempts(), Last: err}
-		}
-		return nil, call.failed(ctx, answer.status, err)
+		return nil, err
 	}
 	if opts.meta != nil {
 		*opts.meta = Meta{Status: answer.status, Header: answer.header, Key: call.Key()}
+	}
+	if listeners := c.listeners.Load(); listeners != nil {
+		for _, fn := range *listeners {
+			fn(ctx, answer)
+		}
 	}
 	return answer, nil
 }
@@ -127,7 +144,7 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 		}
 	}
 	if in.Body != nil {
-		if call.encoded, err = encode(in.Body); err != nil {
+		if call.encoded, err = rawjson.Encode(in.Body); err != nil {
 			return nil, err
 		}
 		setBody(req, call.encoded)
@@ -137,21 +154,22 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 	for name, values := range opts.header {
 		req.Header[name] = values
 	}
-	if opts.keySet && !SafeMethod(op.method) {
+	if safeMethod(op.method) {
+		req.Header.Del(KeyHeader)
+		return req, nil
+	}
+	if opts.keySet {
 		if err := ValidateKey(opts.key); err != nil {
 			return nil, err
 		}
 		req.Header.Add(KeyHeader, opts.key) // a second one is found by SetKey
-	}
-	if SafeMethod(op.method) {
-		req.Header.Del(KeyHeader)
 	}
 	return req, SetKey(req, nil)
 }
 
 // target returns the URL of a call.
 func (c *Client) target(op *operation, in Input) (*url.URL, error) {
-	plain, escaped, err := op.path(in.Values)
+	plain, escaped, err := op.route.path(in.Values)
 	if err != nil {
 		return nil, err
 	}
@@ -162,22 +180,4 @@ func (c *Client) target(op *operation, in Input) (*url.URL, error) {
 	}
 	target.RawQuery = in.Query.Encode()
 	return &target, nil
-}
-
-// exactNumbers encodes a number of encoding/json as what it is; its type is a
-// string to encoding/json/v2.
-var exactNumbers = json.MarshalToFunc(func(enc *jsontext.Encoder, n stdjson.Number) error {
-	return enc.WriteValue(jsontext.Value(n))
-})
-
-// encode returns v as JSON, the same bytes for the same value: maps are sorted,
-// so that a call that is repeated with its key has the body that it had. Text
-// that isn't UTF-8, such as one that was cut within a character, is mended and
-// no reason to lose a call. A number of encoding/json keeps its digits.
-func encode(v any) ([]byte, error) {
-	buffer := bytes.NewBuffer(make([]byte, 0, 512)) // enough for most bodies
-	if err := json.MarshalWrite(buffer, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), json.WithMarshalers(exactNumbers)); err != nil {
-		return nil, &errs.ClientError{Field: fieldOf(err), Problem: "can't be encoded as JSON: " + err.Error()}
-	}
-	return buffer.Bytes(), nil
 }

@@ -35,8 +35,8 @@ func (d *thing) Check(jsontext.Value) error {
 var (
 	makeThing   = transport.NewOp[thing]("things.make", http.MethodPost, "/thing")
 	getThing    = transport.NewOp[thing]("things.get", http.MethodGet, "/thing/{id}")
-	removeThing = transport.NewOp[struct{}]("things.remove", http.MethodDelete, "/thing/{id}", transport.EmptyOK())
-	sortThings  = transport.NewOp[struct{}]("things.sort", http.MethodPost, "/thing/sort", transport.HeaderKey(), transport.EmptyOK())
+	removeThing = transport.NewOp[struct{}]("things.remove", http.MethodDelete, "/thing/{id}")
+	sortThings  = transport.NewOp[struct{}]("things.sort", http.MethodPost, "/thing/sort", transport.HeaderKey())
 )
 
 // bare returns a client over http.DefaultTransport, without any layer.
@@ -323,9 +323,9 @@ var naming = baseFunc(func(*http.Request) (*http.Response, error) { return docum
 
 func TestALayerThatHidesTheCallLosesNoAnswer(t *testing.T) {
 	t.Parallel()
-	hides := transport.NewLayerFunc("hides", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	hides := transport.NewLayerFunc("hides", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		*req = *req.WithContext(transport.WithoutCall(req.Context()))
-		return transport.Send(next, req)
+		return next(req)
 	})
 	if got, err := makeThing.Do(t.Context(), on(t, naming, hides), transport.Input{}); err != nil || got.Details.Name != "a" {
 		t.Errorf("got %+v, %v", got, err)
@@ -335,9 +335,9 @@ func TestALayerThatHidesTheCallLosesNoAnswer(t *testing.T) {
 func TestACachedResponseIsDecodedForEachCall(t *testing.T) {
 	t.Parallel()
 	var cached *http.Response
-	cache := transport.NewLayerFunc("cache", transport.PerCall, func(req *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
+	cache := transport.NewLayerFunc("cache", transport.PerCall, func(req *http.Request, next transport.Next) (resp *http.Response, err error) {
 		if cached == nil {
-			cached, err = transport.Send(next, req)
+			cached, err = next(req)
 			if err == nil {
 				transport.Read(req, cached)
 			}
@@ -359,12 +359,12 @@ func TestACachedResponseIsDecodedForEachCall(t *testing.T) {
 func TestWhatIsSentPastTheWireMayHaveBeenApplied(t *testing.T) {
 	t.Parallel()
 	reset := &errs.NetworkError{Sent: true, Cause: io.ErrUnexpectedEOF}
-	failover := transport.NewLayerFunc("failover", transport.Anywhere, func(*http.Request, http.RoundTripper) (*http.Response, error) { return nil, reset })
+	failover := transport.NewLayerFunc("failover", transport.Anywhere, func(*http.Request, transport.Next) (*http.Response, error) { return nil, reset })
 	if _, err := makeThing.Do(t.Context(), on(t, naming, failover), transport.Input{}); !errs.MaybeApplied(err) {
 		t.Errorf("MaybeApplied is false: %v", err)
 	}
-	fallback := transport.NewLayerFunc("fallback", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if resp, err := transport.Send(next, req); err == nil {
+	fallback := transport.NewLayerFunc("fallback", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		if resp, err := next(req); err == nil {
 			return resp, nil
 		}
 		return document(`{"status":"error","code":"down"}`), nil
@@ -377,7 +377,7 @@ func TestWhatIsSentPastTheWireMayHaveBeenApplied(t *testing.T) {
 
 func TestASecondRetryIsRefusedAroundAClient(t *testing.T) {
 	t.Parallel()
-	retry := func(name string) transport.Layer { return layer(name, transport.Anywhere).Retrying() }
+	retry := func(name string) transport.Layer { return layer(name, transport.Retries) }
 	if _, err := on(t, naming, retry("retry")).With(retry("another")); !errors.Is(err, errs.ErrClient) {
 		t.Errorf("got %v", err)
 	}
@@ -448,8 +448,8 @@ func TestAPlainHTTPClientWorksOnAStack(t *testing.T) {
 		_, _ = io.WriteString(w, `{"path":"`+r.URL.Path+`"}`)
 	}))
 	defer server.Close()
-	reads := transport.NewLayerFunc("reads", transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := transport.Send(next, req)
+	reads := transport.NewLayerFunc("reads", transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
 		if err == nil {
 			a := transport.Read(req, resp)
 			if a.Err() != nil {

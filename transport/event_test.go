@@ -32,7 +32,7 @@ func TestOutcomeIsOneWordForAnError(t *testing.T) {
 		{"rate_limited", status(429)},
 		{"server", status(500)},
 		{"server", status(418)},
-		{"contract", errs.NewContractError(503, "it is a page", nil, status(503))},
+		{"contract", errs.NewContractError(503, nil, "it is a page", nil, status(503))},
 		{"network", &errs.NetworkError{Cause: io.EOF}},
 		{"network", &errs.RetryExhaustedError{Last: &errs.NetworkError{Cause: io.EOF}}},
 		{"rate_limited", &errs.Error{Err: &errs.RetryExhaustedError{Last: status(429)}}},
@@ -42,7 +42,7 @@ func TestOutcomeIsOneWordForAnError(t *testing.T) {
 		{"error", errors.New("a stranger's")},
 	}
 	for _, tt := range tests {
-		if got := (transport.Event{Err: tt.err}).Outcome(); got != tt.want {
+		if got := string(errs.KindOf(tt.err)); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.err, got, tt.want)
 		}
 	}
@@ -68,20 +68,20 @@ func TestEveryListenerIsToldOfWhatLayersTell(t *testing.T) {
 	t.Parallel()
 	var told []string
 	listen := func(name string) transport.Layer {
-		return transport.NewLayerFunc(name, transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		return transport.NewLayerFunc(name, transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 			transport.CallFrom(req.Context()).Listen(func(e transport.Event) {
 				told = append(told, fmt.Sprintf("%s: %s %s %d", name, e.Kind, e.Layer, e.Attempt.Number))
 			})
-			return transport.Send(next, req)
+			return next(req)
 		})
 	}
-	telling := transport.NewLayerFunc("own retry", transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	telling := transport.NewLayerFunc("own retry", transport.Retries, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		call := transport.CallFrom(req.Context())
 		call.Notify(transport.Event{Kind: transport.WaitBegan, Layer: "own retry"})
-		resp, err := transport.Send(next, req)
+		resp, err := next(req)
 		call.Record(errs.Attempt{Number: 7})
 		return resp, err
-	}).Retrying()
+	})
 	client := clientOver(t, transport.NewStack(listen("outer"), listen("inner"), telling))
 	if err := get(t, client); err != nil {
 		t.Fatal(err)
@@ -106,9 +106,9 @@ func TestWithPutsLayersAroundAClient(t *testing.T) {
 	t.Parallel()
 	var order []string
 	note := func(name string) transport.Layer {
-		return transport.NewLayerFunc(name, transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		return transport.NewLayerFunc(name, transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
 			order = append(order, name)
-			return transport.Send(next, req)
+			return next(req)
 		})
 	}
 	client := clientOver(t, transport.NewStack(note("inner")))
@@ -126,8 +126,8 @@ func TestWithPutsLayersAroundAClient(t *testing.T) {
 	if err := get(t, client); err != nil || fmt.Sprint(order) != "[inner]" {
 		t.Errorf("order %v, %v; want the first client as it was", order, err)
 	}
-	if _, err := client.With(transport.NewLayerFunc("late", transport.PerAttempt, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		return transport.Send(next, req)
+	if _, err := client.With(transport.NewLayerFunc("late", transport.PerAttempt, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		return next(req)
 	})); !errors.Is(err, errs.ErrClient) {
 		t.Errorf("%v, want a layer that acts once an attempt refused", err)
 	}
@@ -135,7 +135,7 @@ func TestWithPutsLayersAroundAClient(t *testing.T) {
 
 func TestAStackOnAStackCountsEachSendOnce(t *testing.T) {
 	t.Parallel()
-	refusing := transport.NewLayerFunc("breaker", transport.Anywhere, func(*http.Request, http.RoundTripper) (*http.Response, error) {
+	refusing := transport.NewLayerFunc("breaker", transport.Anywhere, func(*http.Request, transport.Next) (*http.Response, error) {
 		return nil, &errs.RejectedError{Layer: "breaker", Cause: errors.New("open")}
 	})
 	around, err := clientOver(t, transport.NewStack(refusing)).With()

@@ -14,23 +14,23 @@ import (
 
 // A company's own retry takes the place of this module's. It repeats through
 // GetBody, closes what it doesn't return, records its attempts, and marks the
-// last response, so that the error tells that it gave up.
-func ExampleLayer_Retrying() {
+// last response, so that the error says that it gave up.
+func ExampleScope_retries() {
 	const most = 3
-	retry := transport.NewLayerFunc("retry", transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	retry := transport.NewLayerFunc("retry", transport.Retries, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		for number := 1; ; number++ {
 			attempt := req.Clone(req.Context())
 			if req.GetBody != nil {
 				attempt.Body, _ = req.GetBody()
 			}
 			began := time.Now()
-			resp, err := transport.Send(next, attempt)
-			failure, status := err, 0
+			resp, err := next(attempt)
+			failure, status := transport.Outcome(req, resp, err), 0
 			if err == nil {
-				failure, status = transport.Read(req, resp).Err(), resp.StatusCode
+				status = resp.StatusCode
 			}
 			transport.CallFrom(req.Context()).Record(errs.Attempt{Number: number, Status: status, Err: failure, Duration: time.Since(began)})
-			if !errs.Retryable(failure) {
+			if !errs.Retryable(failure) || !transport.CanRepeat(req) {
 				return resp, err
 			}
 			if number == most {
@@ -44,11 +44,11 @@ func ExampleLayer_Retrying() {
 				_ = resp.Body.Close()
 			}
 		}
-	}).Retrying()
+	})
 
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("ping").Times(2).Reply(503))
-	stack := middleware.Default(transport.NewConfig("https://api.example", prefactortest.Token)).Replace("retry", retry)
+	stack := middleware.Default(middleware.NewConfig("https://api.example", prefactortest.Token)).Replace("retry", retry)
 	rt, err := stack.RoundTripper(fake.RoundTripper())
 	if err != nil {
 		panic(err)
@@ -62,12 +62,12 @@ func ExampleLayer_Retrying() {
 	// Output: 200 <nil> 3
 }
 
-// A stack prints itself, and tells what is wrong with it.
+// A stack prints itself, and says what is wrong with it.
 func ExampleStack_RoundTripper() {
-	audit := transport.NewLayerFunc("audit", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		return transport.Send(next, req)
+	audit := transport.NewLayerFunc("audit", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		return next(req)
 	})
-	stack := middleware.Default(transport.NewConfig("https://api.example", "pf_token"))
+	stack := middleware.Default(middleware.NewConfig("https://api.example", "pf_token"))
 	fmt.Print(stack.PerCall(audit))
 
 	_, err := stack.After("rety", audit).Wire(audit).RoundTripper(http.DefaultTransport)

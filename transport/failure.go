@@ -2,49 +2,63 @@ package transport
 
 import (
 	"context"
-	"errors"
+	"net/http"
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
-// failed returns the error of a call that failed with err; status is that of
-// its last answer, 0 if there was none.
-func (c *Call) failed(ctx context.Context, status int, err error) error {
-	err = errs.FromLayer(err)
-	if ctx.Err() != nil && endedBy(ctx, err) {
-		err = errs.NewCanceledError(ctx, nil)
+// end turns the end of a call, the response or error of its stack, into its
+// answer or its error. Nothing else makes an [errs.Error].
+func (c *Call) end(ctx context.Context, resp *http.Response, err error) (*Answer, error) {
+	var answer *Answer
+	status := 0
+	if err == nil {
+		answer = read(ctx, resp, MaxAnswer)
+		if err = answer.Err(); err == nil {
+			return answer, nil
+		}
+		if status = answer.status; status < 300 && errs.FromServer(err) {
+			c.ledger.refuse(answer.source)
+		}
+		if answer.reason != "" {
+			err = &errs.RetryExhaustedError{Reason: answer.reason, Attempts: c.Attempts(), Last: err}
+		}
 	}
-	failure := &errs.Error{
+	err = failureOf(ctx, err)
+	attempts := c.Attempts()
+	if sends, _, _ := c.ledger.sent(); len(attempts) == 0 && sends > 0 {
+		attempts = []errs.Attempt{c.count(errs.Attempt{Number: 1, Status: status, Err: err, Duration: time.Since(c.started)})}
+	}
+	return nil, &errs.Error{
 		Operation:    c.op.name,
 		Method:       c.op.method,
-		Route:        c.op.route,
+		Route:        c.op.route.template,
 		Key:          c.Key(),
-		Attempts:     c.Attempts(),
+		Attempts:     attempts,
 		Elapsed:      time.Since(c.started),
-		MaybeApplied: !SafeMethod(c.op.method) && c.maybeApplied(err),
+		MaybeApplied: !safeMethod(c.op.method) && (c.ledger.maybeApplied() || pastTheWire(status, err, attempts)),
 		Err:          err,
 	}
-	if len(failure.Attempts) == 0 && c.sends.Load() > 0 {
-		failure.Attempts = []errs.Attempt{c.count(errs.Attempt{Number: 1, Status: status, Err: err, Duration: failure.Elapsed})}
-	}
-	return failure
 }
 
-// maybeApplied reports whether the server may have carried out a call that
-// failed with err. What was sent past the wire, by a layer that has a transport
-// of its own, only err can tell of.
-func (c *Call) maybeApplied(err error) bool {
-	if c.sends.Load() == 0 {
-		return !errors.Is(err, errs.ErrCanceled) && errs.MaybeApplied(err)
+// MaybeApplied reports whether the server may have carried out what was sent for
+// the call so far, where err is the failure of its latest attempt.
+func (c *Call) MaybeApplied(err error) bool {
+	if c == nil {
+		return errs.MaybeApplied(err)
 	}
-	return c.unsettled.Load() > 0
+	return c.ledger.maybeApplied() || pastTheWire(0, err, nil)
 }
 
-// endedBy reports whether err is but the end of ctx, seen from further in.
-func endedBy(ctx context.Context, err error) bool {
-	if errors.Is(err, errs.ErrCanceled) || errors.Is(err, errs.ErrExhausted) {
-		return false
+// pastTheWire reports whether a layer may have sent a call over a transport of
+// its own: an attempt without a response has a network error that says so. Where
+// such an error is the wire's, the ledger says the same.
+func pastTheWire(status int, err error, attempts []errs.Attempt) bool {
+	for _, a := range append(attempts, errs.Attempt{Status: status, Err: err}) {
+		if a.Status == 0 && errs.KindOf(a.Err) == errs.KindNetwork && errs.MaybeApplied(a.Err) {
+			return true
+		}
 	}
-	return errors.Is(err, errs.ErrNetwork) || errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))
+	return false
 }

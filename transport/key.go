@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // KeyHeader is the header in which the idempotency key travels.
@@ -19,28 +21,26 @@ const KeyHeader = "Idempotency-Key"
 // keyMember is the member of a JSON body in which it travels too.
 const keyMember = "idempotency_key"
 
-// maxKey is the longest idempotency key, and generatedKey the length of the
-// part that the idempotency layer generates, a UUID.
-const (
-	maxKey       = 64
-	generatedKey = 36
-)
+// maxKey is the length of the longest idempotency key.
+const maxKey = 64
+
+// CanRepeat reports whether req may be sent more than once without harm, because
+// the server acts on it once at most: it has a safe method, an idempotency key, or
+// a call whose operation is [Replayable]. A layer that repeats requests asks it,
+// and needs GetBody for a body, too.
+func CanRepeat(req *http.Request) bool {
+	if safeMethod(req.Method) || req.Header.Get(KeyHeader) != "" {
+		return true
+	}
+	call := CallFrom(req.Context())
+	return call != nil && call.op.replayable
+}
 
 // ValidateKey reports what is wrong with an idempotency key: it must have 1 to
 // 64 visible ASCII characters. The error is an [errs.ClientError].
 func ValidateKey(key string) error {
 	if len(key) < 1 || len(key) > maxKey || !visible(key) {
 		return &errs.ClientError{Field: "idempotency key", Problem: fmt.Sprintf("must have 1 to %d visible ASCII characters", maxKey)}
-	}
-	return nil
-}
-
-// ValidateKeyPrefix reports what is wrong with a prefix of generated keys. The
-// error is an [errs.ClientError].
-func ValidateKeyPrefix(prefix string) error {
-	if len(prefix) > maxKey-generatedKey || !visible(prefix) {
-		return &errs.ClientError{Field: "DefaultIdempotencyKey", Problem: fmt.Sprintf(
-			"must have at most %d visible ASCII characters: a generated key of %d follows it, and %d are allowed", maxKey-generatedKey, generatedKey, maxKey)}
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func ValidateKeyPrefix(prefix string) error {
 // [ValidateKey] refuses, are an [errs.ClientError]; the request's body is closed
 // then.
 func SetKey(req *http.Request, candidate func() string) error {
-	if SafeMethod(req.Method) {
+	if safeMethod(req.Method) {
 		return nil
 	}
 	err := setKey(req, candidate)
@@ -124,14 +124,14 @@ func headerKey(h http.Header) (string, error) {
 }
 
 // keyedBody returns the body of a request if it is a JSON object that can be
-// replayed, nil otherwise, and the key that it has.
+// replayed, nil otherwise, and the key in it. The input of an [Op] never has one.
 func keyedBody(req *http.Request, call *Call) (body []byte, key string, err error) {
 	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil {
 		return nil, "", nil
 	}
 	if call != nil && req.Body == call.body {
 		body = call.encoded
-		if !bytes.Contains(body, []byte(keyMember)) {
+		if !call.op.foreign {
 			if !isObject(body) {
 				return nil, "", nil
 			}
@@ -163,42 +163,42 @@ func isObject(body []byte) bool {
 	return len(body) > 0 && body[0] == '{'
 }
 
-// scanKey finds the key among the top-level members of a JSON object. A body
-// that is no JSON object comes back as nil.
+// scanKey returns the key among the top-level members of a JSON object. A body
+// that is no JSON object is returned as nil.
 func scanKey(body []byte) (object []byte, key string, err error) {
 	if !isObject(body) {
 		return nil, "", nil
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body), Lenient)
-	if _, err := dec.ReadToken(); err != nil {
+	var found struct {
+		Key bodyKey `json:"idempotency_key"`
+	}
+	if json.Unmarshal(body, &found, rawjson.Lenient) != nil {
 		return nil, "", nil
 	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return nil, "", nil
-		}
-		if name.String() != keyMember {
-			if err := dec.SkipValue(); err != nil {
-				return nil, "", nil
-			}
-			continue
-		}
-		value, err := dec.ReadToken()
-		if err != nil || value.Kind() != '"' || key != "" {
-			return nil, "", &errs.ClientError{Field: keyMember, Problem: "in the body must be one string"}
-		}
-		if key = value.String(); key == "" {
-			return nil, "", &errs.ClientError{Field: keyMember, Problem: "in the body is empty: leave it out, or give a key"}
-		}
-	}
-	if _, err := dec.ReadToken(); err != nil { // the closing brace
-		return nil, "", nil
-	}
-	if _, err := dec.ReadToken(); err != io.EOF { // nothing behind it
-		return nil, "", nil
+	switch {
+	case found.Key.members > 1 || found.Key.members == 1 && found.Key.text == nil:
+		return nil, "", &errs.ClientError{Field: keyMember, Problem: "in the body must be one string"}
+	case found.Key.members == 1 && *found.Key.text == "":
+		return nil, "", &errs.ClientError{Field: keyMember, Problem: "in the body is empty: leave it out, or give a key"}
+	case found.Key.members == 1:
+		key = *found.Key.text
 	}
 	return body, key, nil
+}
+
+// bodyKey counts the members that it is decoded from, and keeps the last.
+type bodyKey struct {
+	members int
+	text    *string // nil if it is no string
+}
+
+func (k *bodyKey) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	k.members++
+	k.text = nil
+	if dec.PeekKind() != '"' {
+		return dec.SkipValue()
+	}
+	return json.UnmarshalDecode(dec, &k.text)
 }
 
 // spliceKey puts the key in front of the closing brace of a JSON object, in a
@@ -221,4 +221,14 @@ func setBody(req *http.Request, body []byte) {
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.ContentLength = int64(len(body))
+}
+
+// visible reports whether s consists of visible ASCII characters.
+func visible(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 const generated = "generated-0001"
@@ -161,7 +162,7 @@ func TestACallsKeyIsSetOnce(t *testing.T) {
 		keys = append(keys, req.Header.Get(transport.KeyHeader))
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
 	})
-	careless := transport.NewLayerFunc("careless", transport.PerCall, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	careless := transport.NewLayerFunc("careless", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		nested, err := http.NewRequestWithContext(req.Context(), http.MethodPost, "http://localhost/token", strings.NewReader(`{}`))
 		if err != nil {
 			return nil, err
@@ -173,7 +174,7 @@ func TestACallsKeyIsSetOnce(t *testing.T) {
 		if _, err := base(nested); err != nil {
 			return nil, err
 		}
-		return transport.Send(next, req)
+		return next(req)
 	})
 	rt, err := transport.NewStack(careless).RoundTripper(base)
 	if err != nil {
@@ -240,17 +241,17 @@ func FuzzSetKey(f *testing.F) {
 		}
 		got := []byte(readBody(t, req))
 		var before, after map[string]jsontext.Value
-		if json.Unmarshal(body, &before, transport.Lenient) != nil || before == nil {
+		if json.Unmarshal(body, &before, rawjson.Lenient) != nil || before == nil {
 			if !bytes.Equal(got, body) {
 				t.Errorf("%q became %q", body, got)
 			}
 			return
 		}
-		if err := json.Unmarshal(got, &after, transport.Lenient); err != nil {
+		if err := json.Unmarshal(got, &after, rawjson.Lenient); err != nil {
 			t.Fatalf("%q became %q: %v", body, got, err)
 		}
 		var key string
-		if err := json.Unmarshal(after["idempotency_key"], &key, transport.Lenient); err != nil || key != req.Header.Get(transport.KeyHeader) {
+		if err := json.Unmarshal(after["idempotency_key"], &key, rawjson.Lenient); err != nil || key != req.Header.Get(transport.KeyHeader) {
 			t.Errorf("%q became %q with the key %q in the header", body, got, req.Header.Get(transport.KeyHeader))
 		}
 		delete(after, "idempotency_key")

@@ -51,7 +51,7 @@ func WithTimeout(d time.Duration) Option {
 // Meta is what is known of a successful call beside its document.
 type Meta struct {
 	Status int         // HTTP status
-	Header http.Header // header of the answer
+	Header http.Header // header of the response
 	Key    string      // idempotency key that the call had; "" if it had none
 }
 

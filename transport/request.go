@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // Request is a call that no [Op] describes.
@@ -21,7 +22,7 @@ type Request struct {
 
 	// Path is the path below /api/v1, such as "/agent/{id}/retire". Each segment
 	// in braces stands for one of Values; errors and layers see the path with the
-	// braces, as the route. Required. A leading "/api/v1" is left out.
+	// braces, as the route. Required. A leading "/api/v1" is removed.
 	Path string
 
 	Values []string   // the path values, in order; escaped when sent
@@ -29,22 +30,25 @@ type Request struct {
 	Body   any        // encoded as the JSON body; nil for no body
 }
 
-// Result is the answer to a [Request].
+// Result is the response to a [Request].
 type Result struct {
 	Status   int            // HTTP status, 2xx
-	Header   http.Header    // header of the answer
+	Header   http.Header    // header of the response
 	Document jsontext.Value // the JSON document as it came; nil if the body was empty
 }
 
-// Do sends a call that no [Op] describes. The operation's name is "request".
+// Do sends a call that no [Op] describes. The operation's name is "request". The
+// body may hold an idempotency key of its own, as its member idempotency_key.
 // Every error is an [*errs.Error].
 func (c *Client) Do(ctx context.Context, r Request, options ...Option) (*Result, error) {
 	op := newOperation("request", r.Method, strings.TrimPrefix(r.Path, apiPath))
 	if err := r.check(); err != nil {
-		return nil, (&Call{op: &op, started: time.Now()}).failed(ctx, 0, err)
+		_, err = (&Call{op: &op, started: time.Now()}).end(ctx, nil, err)
+		return nil, err
 	}
+	op.foreign = true
 	op.emptyOK = true
-	op.decode = decodeRaw
+	op.decode = checkDocument
 	answer, err := c.do(ctx, &op, Input{Values: r.Values, Query: r.Query, Body: r.Body}, options)
 	if err != nil {
 		return nil, err
@@ -67,11 +71,14 @@ func (r Request) check() error {
 	return nil
 }
 
-// decodeRaw accepts any JSON document that doesn't say "error".
-func decodeRaw(body []byte) (any, error) {
-	if !isObject(body) {
-		var any jsontext.Value
-		return nil, json.Unmarshal(body, &any, Lenient)
+// checkDocument accepts any JSON document that doesn't say "error".
+func checkDocument(body []byte) (any, error) {
+	var whole jsontext.Value
+	if err := json.Unmarshal(body, &whole, rawjson.Lenient); err != nil {
+		return nil, err
 	}
-	return decodeDocument[struct{}](body)
+	if saysError(body) {
+		return nil, errSaysError
+	}
+	return whole, nil
 }

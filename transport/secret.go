@@ -16,20 +16,21 @@ const redacted = "[redacted]"
 //
 // It also is a token source of itself, for the auth layer.
 type Secret struct {
-	// The text stands behind a pointer, for fmt prints unexported fields
-	// without asking their methods: of a pointer it shows the address only.
-	text *string
+	// The text is in a closure, because fmt and others print unexported fields by
+	// reflection, without asking their methods. Of a function they find an
+	// address, behind which there is code and no text.
+	reveal func() string
 }
 
 // NewSecret returns a Secret that holds text.
-func NewSecret(text string) Secret { return Secret{&text} }
+func NewSecret(text string) Secret { return Secret{func() string { return text }} }
 
 // Reveal returns the text itself.
 func (s Secret) Reveal() string {
-	if s.text == nil {
+	if s.reveal == nil {
 		return ""
 	}
-	return *s.text
+	return s.reveal()
 }
 
 // IsZero reports whether the Secret is empty.

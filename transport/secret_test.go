@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -17,13 +18,13 @@ func TestNoPrintShowsASecret(t *testing.T) {
 	t.Parallel()
 	const canary = "pf_canary_4711"
 	secret := transport.NewSecret(canary)
-	cfg := transport.NewConfig("", canary)
+	cfg := middleware.NewConfig("", canary)
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
 	for _, v := range []any{
 		secret, &secret, cfg, &cfg,
 		struct{ s transport.Secret }{secret},
-		struct{ c transport.Config }{cfg},
+		struct{ c middleware.Config }{cfg},
 		struct{ p *transport.Secret }{&secret},
 		map[string]transport.Secret{"k": secret}, []transport.Secret{secret},
 		fmt.Errorf("with %v and %w", secret, fmt.Errorf("%+v", cfg)),

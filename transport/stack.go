@@ -2,7 +2,6 @@ package transport
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -10,11 +9,11 @@ import (
 )
 
 // Stack is a list of layers, the outermost first. It is an immutable value:
-// every edit returns a new one. A mistake in an edit is remembered, and
-// reported with all others when the stack is built.
+// every edit returns a new one. A mistake in an edit is remembered and reported
+// with all others when the stack is built.
 type Stack struct {
-	entries []entry
-	faults  []error
+	entries  []entry
+	mistakes []error
 }
 
 // entry is a layer and the position that it was put in.
@@ -39,10 +38,9 @@ func NewStack(layers ...Layer) Stack {
 }
 
 // PerCall returns the stack with layers just outside retry: they act once a
-// call, and see its final outcome. Layers that are there already stay outside
-// the new ones.
+// call and see its final outcome. Layers added before stay outside the new ones.
 func (s Stack) PerCall(layers ...Layer) Stack {
-	at := s.index(func(e entry) bool { return e.repeating })
+	at := s.index(func(e entry) bool { return e.scope.repeats() })
 	if at < 0 {
 		at = s.index(func(e entry) bool { return e.scope == PerAttempt || e.slot == slotPerAttempt || e.slot == slotWire })
 	}
@@ -53,12 +51,12 @@ func (s Stack) PerCall(layers ...Layer) Stack {
 }
 
 // PerAttempt returns the stack with layers just inside retry: they act on each
-// attempt, see its verdict, and never the token. Layers that are there already
-// stay outside the new ones.
+// attempt and see its outcome, but no token. Layers added before stay outside the
+// new ones.
 func (s Stack) PerAttempt(layers ...Layer) Stack {
-	at := s.index(func(e entry) bool { return e.retrying })
+	at := s.index(func(e entry) bool { return e.scope == Retries })
 	if at < 0 {
-		at = s.lastIndex(func(e entry) bool { return e.repeating })
+		at = s.lastIndex(func(e entry) bool { return e.scope.repeats() })
 	}
 	if at < 0 {
 		at = s.lastIndex(func(e entry) bool { return e.scope == PerCall || e.slot == slotPerCall })
@@ -70,9 +68,9 @@ func (s Stack) PerAttempt(layers ...Layer) Stack {
 	return s.insert(at, slotPerAttempt, layers)
 }
 
-// Wire returns the stack with layers next to the base: they act on each
-// attempt and see what really goes out, the token included. Layers that are
-// there already stay outside the new ones.
+// Wire returns the stack with layers next to the base: they act on each attempt
+// and see what really goes out, the token included. Layers added before stay
+// outside the new ones.
 func (s Stack) Wire(layers ...Layer) Stack {
 	return s.insert(len(s.entries), slotWire, layers)
 }
@@ -119,48 +117,6 @@ func (s Stack) Without(names ...string) Stack {
 	return s
 }
 
-// Layers returns the stack's layers, the outermost first.
-func (s Stack) Layers() []Layer {
-	layers := make([]Layer, len(s.entries))
-	for i, e := range s.entries {
-		layers[i] = e.Layer
-	}
-	return layers
-}
-
-// RoundTripper builds the stack on base, and returns a round tripper that is
-// safe for concurrent use, unwraps (see [As]) and forwards CloseIdleConnections
-// to base. It works under a [Client] and, for requests of any kind, under an
-// [http.Client].
-//
-// Base may be a built stack itself. Positions are checked in each stack by
-// itself.
-//
-// It refuses a stack with any fault, with all of them at once, joined: an
-// [errs.ClientError] each.
-func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
-	if err := s.check(base); err != nil {
-		return nil, err
-	}
-	b := &built{base: base, next: base}
-	if inner, ok := As[*built](base); ok {
-		b.retries = inner.retries
-	} else { // a stack on a stack has its wire already
-		b.next = &wire{base: base}
-	}
-	for _, e := range slices.Backward(s.entries) {
-		b.retries = b.retries || e.retrying
-		next := e.wrap(b.next)
-		if next == nil {
-			return nil, fault("layer %q wraps to nil: its wrap function must return a round tripper", e.name)
-		}
-		b.next = next
-		b.parts = append(b.parts, next)
-	}
-	slices.Reverse(b.parts)
-	return b, nil
-}
-
 func (s Stack) insert(at int, slot slot, layers []Layer) Stack {
 	entries := make([]entry, len(layers))
 	for i, l := range layers {
@@ -182,7 +138,7 @@ func (s Stack) lastIndex(match func(entry) bool) int {
 }
 
 func (s Stack) remember(err error) Stack {
-	s.faults = append(slices.Clip(s.faults), err)
+	s.mistakes = append(slices.Clip(s.mistakes), err)
 	return s
 }
 
@@ -199,9 +155,9 @@ func (s Stack) find(name string) (int, error) {
 		}
 	}
 	if nearest == "" {
-		return 0, fault("has no layer %q: it has %s", name, s.names())
+		return 0, mistake("has no layer %q: it has %s", name, s.names())
 	}
-	return 0, fault("has no layer %q: did you mean %q?", name, nearest)
+	return 0, mistake("has no layer %q: did you mean %q?", name, nearest)
 }
 
 func (s Stack) names() string {
@@ -236,7 +192,7 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// fault returns a mistake in how a stack is composed.
-func fault(format string, args ...any) error {
+// mistake returns the error of a stack that is composed wrongly.
+func mistake(format string, args ...any) error {
 	return &errs.ClientError{Field: "stack", Problem: fmt.Sprintf(format, args...)}
 }

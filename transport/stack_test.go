@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,9 +14,9 @@ import (
 
 // layer returns a layer that notes its name in the request's X-Path header.
 func layer(name string, scope transport.Scope) transport.Layer {
-	return transport.NewLayerFunc(name, scope, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return transport.NewLayerFunc(name, scope, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		req.Header.Add("X-Path", name)
-		return transport.Send(next, req)
+		return next(req)
 	})
 }
 
@@ -25,7 +24,7 @@ func layer(name string, scope transport.Scope) transport.Layer {
 func sample() transport.Stack {
 	return transport.NewStack(
 		layer("key", transport.PerCall),
-		layer("retry", transport.Anywhere).Retrying().Describe("3 retries"),
+		layer("retry", transport.Retries).Describe("3 retries"),
 		layer("timeout", transport.PerAttempt).Describe("30s"),
 		layer("auth", transport.PerAttempt),
 	)
@@ -63,7 +62,7 @@ func TestEditsPutLayersWhereTheySay(t *testing.T) {
 	t.Parallel()
 	a, b := layer("a", transport.Anywhere), layer("b", transport.Anywhere)
 	bare := transport.NewStack(layer("key", transport.PerCall), layer("auth", transport.PerAttempt))
-	hedged := sample().Before("retry", layer("hedge", transport.Anywhere).Repeating())
+	hedged := sample().Before("retry", layer("hedge", transport.Repeats))
 	for _, tt := range []struct {
 		name  string
 		stack transport.Stack
@@ -129,7 +128,7 @@ func TestAStackPrintsItself(t *testing.T) {
    auth
    base
 `},
-		{"with two layers that repeat", sample().After("retry", layer("hedge", transport.Anywhere).Repeating()), `
+		{"with two layers that repeat", sample().After("retry", layer("hedge", transport.Repeats)), `
 ── once a call ─────────────────────────────────
    key
 ── retry (3 retries) ───────────────────────────
@@ -164,7 +163,7 @@ func TestAFaultyStackIsRefused(t *testing.T) {
 		stack transport.Stack
 		want  string
 	}{
-		{"two retries", sample().PerAttempt(layer("company retry", transport.Anywhere).Retrying()),
+		{"two retries", sample().PerAttempt(layer("company retry", transport.Retries)),
 			`stack has two layers that retry, "retry" and "company retry": their attempts would multiply; take one out with Without`},
 		{"a layer of a call inside retry", sample().After("retry", perCall),
 			`stack layer "audit" acts once a call, but stands inside "retry", which repeats: move it outside with Before("retry", …)`},
@@ -176,7 +175,7 @@ func TestAFaultyStackIsRefused(t *testing.T) {
 			`stack layer "signing" acts once an attempt, but stands outside "retry", which repeats: move it inside with After("retry", …)`},
 		{"a layer of an attempt added per call", sample().PerCall(perAttempt),
 			`stack layer "signing" acts once an attempt: add it with PerAttempt or Wire, not with PerCall`},
-		{"a layer of a call inside a hedge", sample().Before("key", layer("hedge", transport.Anywhere).Repeating()),
+		{"a layer of a call inside a hedge", sample().Before("key", layer("hedge", transport.Repeats)),
 			`stack layer "key" acts once a call, but stands inside "hedge", which repeats: move it outside with Before("hedge", …)`},
 		{"a name twice", sample().PerCall(layer("key", transport.PerCall)),
 			`stack has two layers "key": rename one, or take one out with Without`},
@@ -247,15 +246,15 @@ func TestAFaultyStackIsRefusedConcurrently(t *testing.T) {
 	builds.Wait()
 }
 
-func TestLayersAreListed(t *testing.T) {
+func TestAScopeSaysHowOftenALayerActs(t *testing.T) {
 	t.Parallel()
-	var names []string
-	for _, l := range sample().Layers() {
-		names = append(names, l.Name()+" "+l.Scope().String())
-	}
-	want := []string{"key once a call", "retry anywhere", "timeout once an attempt", "auth once an attempt"}
-	if !slices.Equal(names, want) {
-		t.Errorf("got %q, want %q", names, want)
+	for scope, want := range map[transport.Scope]string{
+		transport.Anywhere: "anywhere", transport.PerCall: "once a call", transport.PerAttempt: "once an attempt",
+		transport.Repeats: "repeats", transport.Retries: "retries",
+	} {
+		if got := scope.String(); got != want {
+			t.Errorf("%d: %q, want %q", int(scope), got, want)
+		}
 	}
 }
 
@@ -307,7 +306,7 @@ func TestABuiltStackUnwrapsAndForwards(t *testing.T) {
 func TestAStackOnAStackLeavesErrorsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	refusal := errors.New("policy says no")
-	refuses := transport.NewLayerFunc("policy", transport.Anywhere, func(req *http.Request, _ http.RoundTripper) (*http.Response, error) {
+	refuses := transport.NewLayerFunc("policy", transport.Anywhere, func(req *http.Request, _ transport.Next) (*http.Response, error) {
 		return nil, refusal
 	})
 	inner, err := transport.NewStack(refuses).RoundTripper(answering)

@@ -1,36 +1,98 @@
 package transport
 
 import (
+	"bytes"
+	"context"
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
-// wire stands between the innermost layer and the base. It types the base's
-// errors, and keeps account of what the server may have carried out.
+// wire stands between the innermost layer and the base. It enters every send
+// into the call's ledger and its waits, and types the base's errors.
 type wire struct {
-	base http.RoundTripper
+	base   http.RoundTripper
+	traits baseTraits
 }
 
-func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	call := CallFrom(req.Context())
-	call.sending()
-	if ctx, ok := call.trace(req.Context()); ok {
-		req = req.WithContext(ctx)
-	}
-	resp, err := either(w.base.RoundTrip(req))
-	if err != nil {
-		err = errs.FromBase(req.Context(), err)
-		call.lost(err)
-		return nil, err
-	}
-	call.heard()
-	if !errs.Applicable(resp.StatusCode) {
-		call.settle()
-	}
-	return resp, nil
-}
+func newWire(base http.RoundTripper) *wire { return &wire{base, traitsOf(base)} }
 
 func (w *wire) Unwrap() http.RoundTripper { return w.base }
 
 func (w *wire) CloseIdleConnections() { CloseIdleConnections(w.base) }
+
+// RoundTrip copies the request, which belongs to the caller.
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	return w.send(req.WithContext(req.Context()))
+}
+
+// send is a [Next].
+func (w *wire) send(req *http.Request) (*http.Response, error) {
+	ctx, body := req.Context(), req.Body
+	if ctx.Err() != nil {
+		if body != nil {
+			_ = body.Close()
+		}
+		return nil, errs.FromBase(ctx, context.Cause(ctx), errs.ReachUntouched)
+	}
+	call := CallFrom(ctx)
+	s, traced := call.account().begin(ctx, w.traits)
+	if traced != ctx {
+		req = req.WithContext(traced)
+	}
+	if !CanRepeat(req) {
+		w.sendOnce(req)
+	}
+	resp, err := either(w.base.RoundTrip(req))
+	if err != nil {
+		return nil, s.lost(err, body)
+	}
+	if resp.StatusCode >= 300 {
+		call.ask(errs.ParseRetryAfter(resp.Header))
+	}
+	s.answered(resp, errs.Refused(resp.StatusCode) || call != nil && refuses(resp))
+	return resp, nil
+}
+
+// sendOnce changes a request that must not be repeated such that nothing below
+// can do so by itself. HTTP/2 repeats a request that was refused if it has GetBody
+// or no body, although proxies refuse requests that were carried out.
+func (w *wire) sendOnce(req *http.Request) {
+	req.GetBody = nil
+	if (req.Body == nil || req.Body == http.NoBody) && (req.URL.Scheme == "https" || w.traits.h2c) {
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader("")), 0
+	}
+}
+
+// refuses reports whether a 4xx response is an error document of the API's own,
+// and not a gateway's, which may have put it in place of the API's response. The
+// body is read up to maxErrorDocument for it, and put back.
+func refuses(resp *http.Response) bool {
+	if resp.StatusCode < 400 || resp.StatusCode >= 500 {
+		return false
+	}
+	document, err := readAll(resp, maxErrorDocument)
+	if err != nil {
+		resp.Body = &prefixed{Reader: io.MultiReader(bytes.NewReader(document), &rest{resp.Body, err}), Closer: resp.Body}
+		return false
+	}
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(document))
+	d, err := errs.ParseDocument(document)
+	return err == nil && d.Status == "error"
+}
+
+// rest is what is left of a body whose reading stopped with err.
+type rest struct {
+	body io.Reader
+	err  error
+}
+
+func (r *rest) Read(p []byte) (int, error) {
+	if r.err == errs.ErrTooLarge { // there is more to read
+		return r.body.Read(p)
+	}
+	return 0, r.err
+}

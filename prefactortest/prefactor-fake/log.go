@@ -13,7 +13,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// A requestLog writes a line for each request and counts them.
+// A requestLog writes a line for each request and counts the requests.
 type requestLog struct {
 	json bool
 
@@ -22,7 +22,7 @@ type requestLog struct {
 	requests
 }
 
-// requests counts what came in.
+// requests are the counts of a requestLog.
 type requests struct {
 	Requests int `json:"requests"`
 	Replays  int `json:"replays"`
@@ -39,7 +39,7 @@ func (l *requestLog) listening(url string) {
 	fmt.Fprintln(l.out, "listening on", url)
 }
 
-// A requestLine is what the log says of a request as JSON.
+// A requestLine is the JSON form of a request's line.
 type requestLine struct {
 	Number    int    `json:"number"`
 	Time      string `json:"time"`
@@ -47,7 +47,7 @@ type requestLine struct {
 	Operation string `json:"operation"`
 	Method    string `json:"method"`
 	Path      string `json:"path"`
-	Status    int    `json:"status"` // 0: no answer
+	Status    int    `json:"status"` // 0 means no response
 	Key       string `json:"key"`
 	Attempt   int    `json:"attempt"`
 	Committed bool   `json:"committed"`
@@ -86,7 +86,7 @@ func (l *requestLog) observe(x prefactortest.Exchange) {
 	})
 }
 
-// A summary is what the fake holds in the end, by status.
+// A summary counts what the fake holds in the end, by status.
 type summary struct {
 	requests
 	Instances map[string]int `json:"instances"`
@@ -109,11 +109,11 @@ func (l *requestLog) summarize(fake *prefactortest.Fake) {
 		}{s})
 		return
 	}
-	fmt.Fprintf(l.out, "holds %s and %s after %d requests, %d of them replays, %d struck by faults\n",
+	fmt.Fprintf(l.out, "holds %s and %s after %d requests: %d replays, %d struck by faults\n",
 		count(s.Instances, "instances"), count(s.Spans, "spans"), s.Requests, s.Replays, s.Faults)
 }
 
-// count is such as "3 instances (1 active, 2 complete)".
+// count formats counts, such as "3 instances (1 active, 2 complete)".
 func count(byStatus map[string]int, what string) string {
 	total := 0
 	var parts []string
@@ -130,7 +130,7 @@ func count(byStatus map[string]int, what string) string {
 func (l *requestLog) writeJSON(line any) {
 	b, err := json.Marshal(line, json.Deterministic(true))
 	if err != nil {
-		panic(err) // nothing in a line can fail to encode
+		panic(err) // every line can be encoded
 	}
 	fmt.Fprintf(l.out, "%s\n", b)
 }

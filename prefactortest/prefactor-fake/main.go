@@ -1,21 +1,22 @@
 // Command prefactor-fake serves a fake Prefactor API, for programs in any
-// language and for trying things by hand:
+// language and for experiments:
 //
 //	go run ./prefactortest/prefactor-fake -addr 127.0.0.1:8787
 //
-// Its first line on standard output is "listening on http://HOST:PORT"; then
-// follows a line for each request. SIGINT and SIGTERM shut it down: it
-// finishes what is going on and says what it holds.
+// Its first line on standard output is "listening on http://HOST:PORT", followed
+// by a line for each request. On SIGINT or SIGTERM it waits up to 5 seconds for
+// the requests in flight, prints a summary of what it holds, and exits. A second
+// signal ends it at once.
 //
 // The flags are
 //
-//	-addr address     where to listen, port 0 picks one (127.0.0.1:8787)
+//	-addr address     the address to listen on; port 0 picks one (127.0.0.1:8787)
 //	-token token      the accepted token (test-token); the token "bad" is always refused
 //	-fault-rate rate  the probability, from 0 to 1, that a request goes wrong (0)
-//	-seed seed        seeds ids and faults (1)
-//	-latency time     holds every answer back (0s)
-//	-strict           refuses what is undocumented
-//	-json             writes requests and the summary as JSON objects
+//	-seed seed        the seed of ids and faults (1)
+//	-latency time     the delay of every response (0s)
+//	-strict           refuse what is undocumented
+//	-json             write requests and the summary as JSON objects
 package main
 
 import (
@@ -32,7 +33,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
-// grace is how long requests that are going on may take at the end.
+// grace is the time that requests in flight get at shutdown.
 const grace = 5 * time.Second
 
 func main() {
@@ -62,8 +63,8 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	flags.StringVar(&c.addr, "addr", "127.0.0.1:8787", "`address` to listen on; port 0 picks one")
 	flags.StringVar(&c.token, "token", prefactortest.Token, "the accepted `token`; the token \"bad\" is always refused")
 	flags.Float64Var(&c.faultRate, "fault-rate", 0, "`probability`, from 0 to 1, that a request goes wrong")
-	flags.Uint64Var(&c.seed, "seed", 1, "seeds ids and faults")
-	flags.DurationVar(&c.latency, "latency", 0, "holds every answer back for this `time`")
+	flags.Uint64Var(&c.seed, "seed", 1, "the `seed` of ids and faults")
+	flags.DurationVar(&c.latency, "latency", 0, "the delay of every response, a `time` such as 200ms")
 	flags.BoolVar(&c.strict, "strict", false, "refuse what is undocumented")
 	flags.BoolVar(&c.json, "json", false, "write requests and the summary as JSON objects")
 	if err := flags.Parse(args); err != nil {
@@ -107,7 +108,7 @@ func (c config) fake(observe func(prefactortest.Exchange)) *prefactortest.Fake {
 		prefactortest.WithSeed(c.seed),
 		prefactortest.WithToken(c.token, prefactortest.Grant{}),
 		prefactortest.WithLatency(c.latency),
-		prefactortest.WithJournalLimit(1), // the log has shown them
+		prefactortest.WithJournalLimit(1), // the log shows the exchanges
 		prefactortest.WithObserver(observe),
 	}
 	if c.strict {

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// program is a run of the command, read line by line.
+// program runs the command and reads its output line by line.
 type program struct {
 	t    *testing.T
 	url  string
@@ -48,7 +48,7 @@ func (p *program) line() string {
 	return p.out.Text()
 }
 
-// send gives the answer's status while the log is read elsewhere.
+// send sends a request and returns its status and its line of the log.
 func (p *program) send(method, path, token, body string) (status int, line string) {
 	p.t.Helper()
 	req, err := http.NewRequest(method, p.url+"/api/v1"+path, strings.NewReader(body))
@@ -90,7 +90,7 @@ func TestLog(t *testing.T) {
 	if status, line := p.send("GET", "/ping", "bad", ""); status != 401 || !strings.HasSuffix(line, "ping 401") {
 		t.Errorf("got %d and the line %q", status, line)
 	}
-	if got, want := p.ends(), "holds 1 instances (1 pending) and 0 spans after 2 requests, 0 of them replays, 0 struck by faults"; got != want {
+	if got, want := p.ends(), "holds 1 instances (1 pending) and 0 spans after 2 requests: 0 replays, 0 struck by faults"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -135,7 +135,7 @@ func TestToken(t *testing.T) {
 		}
 	}
 	if got, _ := p.send("POST", "/agent_instance/register", "mine", `{}`); got != 400 {
-		t.Errorf("strict mode answers a body without a content type with %d, want 400", got)
+		t.Errorf("strict mode responds %d to a body without a content type, want 400", got)
 	}
 }
 

@@ -1,15 +1,16 @@
-// Command quickstart records one run of an agent, with nested spans, and shows
-// what happens on the way: the stack that the client is composed of, each call
-// with its attempts and waits, and what the server holds in the end.
+// Command quickstart records one run of an agent, with nested spans. It prints
+// the stack of the client, each call with its attempts and waits, and what the
+// server holds in the end.
 //
 //	go run ./prefactortest/quickstart
 //
-// By itself it runs against a fake server of its own, over injected faults, and
-// checks that the server holds what the calls returned; it exits with status 1
-// if it doesn't. With PREFACTOR_API_URL and PREFACTOR_API_TOKEN set it records
-// the same run on that server, without faults, for the agent PREFACTOR_AGENT_ID
-// in the environment PREFACTOR_ENVIRONMENT_ID; a token of deployment scope needs
-// neither.
+// By default it runs against its own fake server, with injected faults. It
+// checks that the server holds what the calls returned, and exits with status 1
+// if not.
+//
+// If PREFACTOR_API_URL and PREFACTOR_API_TOKEN are set, it records the same run
+// on that server, without faults, for the agent PREFACTOR_AGENT_ID in the
+// environment PREFACTOR_ENVIRONMENT_ID. A deployment token needs neither.
 package main
 
 import (
@@ -42,9 +43,9 @@ func run(ctx context.Context, out io.Writer) error {
 	return runOnFake(ctx, out)
 }
 
-// runOnServer records the run on the server that the environment names.
+// runOnServer records the run on the server at PREFACTOR_API_URL.
 func runOnServer(ctx context.Context, out io.Writer) error {
-	cfg, err := transport.ConfigFromEnv()
+	cfg, err := middleware.ConfigFromEnv()
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func runOnServer(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// runOnFake records the run on a fake server in this process, over faults.
+// runOnFake records the run on a fake server in this process, with faults.
 func runOnFake(ctx context.Context, out io.Writer) error {
 	fake := prefactortest.New()
 	server, err := fake.Listen("127.0.0.1:0")
@@ -70,8 +71,8 @@ func runOnFake(ctx context.Context, out io.Writer) error {
 		prefactortest.On("agent_spans.create").Nth(3).Times(2).ResetAfter(),
 		prefactortest.On("agent_spans.finish").CutBody(60),
 	)
-	cfg := transport.NewConfig(server.URL, prefactortest.Token)
-	cfg.InitialRetryDelay = 100 * time.Millisecond // so that the show is short
+	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
+	cfg.InitialRetryDelay = 100 * time.Millisecond // keeps the demonstration short
 
 	recorded, err := compose(ctx, out, cfg, agent{prefactortest.AgentID, prefactortest.EnvironmentID})
 	if err != nil {
@@ -79,24 +80,24 @@ func runOnFake(ctx context.Context, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "\nWhat the server holds:\n\n%s\n", fake.Tree())
 	if unfired := fake.Unfired(); len(unfired) > 0 {
-		return fmt.Errorf("faults that never struck: %v", unfired)
+		return fmt.Errorf("some faults didn't strike as often as they should: %v", unfired)
 	}
 	if err := recorded.check(fake); err != nil {
 		return fmt.Errorf("the server doesn't hold what the calls returned: %w", err)
 	}
-	fmt.Fprintf(out, "It is what the calls returned: every span once, in %d requests for %d calls.\n", len(fake.Journal()), recorded.calls)
+	fmt.Fprintf(out, "This is what the calls returned: every span once, in %d requests for %d calls.\n", len(fake.Journal()), recorded.calls)
 	return nil
 }
 
-// compose puts a company's layers into the default stack, prints it, and
+// compose adds a company's layers to the default stack, prints the stack, and
 // records a run through it.
-func compose(ctx context.Context, out io.Writer, cfg transport.Config, agent agent) (*recording, error) {
+func compose(ctx context.Context, out io.Writer, cfg middleware.Config, agent agent) (*recording, error) {
 	stack := middleware.Default(cfg).
 		PerCall(audit(out)).
 		Wire(signing(transport.NewSecret("the company's signing key")))
 	fmt.Fprintf(out, "The stack:\n\n%s\nThe calls:\n\n", stack)
 
-	base := transport.NewBase(cfg)
+	base := middleware.NewBase(cfg)
 	rt, err := stack.RoundTripper(base)
 	if err != nil {
 		return nil, err

@@ -13,18 +13,18 @@ import (
 	"github.com/prefactordev/prefactor-go/resources/spans"
 )
 
-// agent says whose run is recorded, and where.
+// agent identifies the agent and the environment of the run.
 type agent struct{ id, environment string }
 
-// recording is what the calls of a run returned.
+// recording holds what the calls of a run returned.
 type recording struct {
 	instance *instances.Instance
 	spans    []*spans.Span // in the order of their creation, as last returned
 	calls    int
 }
 
-// record records one run: an agent's turn that asks a model, uses a tool, and
-// sums up in two steps that are sent in one request.
+// record records one run: an agent's turn asks a model, uses a tool, and sums up
+// in two steps that are sent in one request.
 func record(ctx context.Context, api *resources.API, agent agent) (*recording, error) {
 	r := &recording{}
 	instance, err := api.Instances.Register(ctx, instances.RegisterParams{
@@ -69,7 +69,7 @@ func record(ctx context.Context, api *resources.API, agent agent) (*recording, e
 	return r, err
 }
 
-// spanTypes names the types of the run's spans.
+// spanTypes returns the types of the run's spans.
 func spanTypes() []instances.SpanTypeSchema {
 	var types []instances.SpanTypeSchema
 	for _, name := range []string{"app:agent", "app:llm", "app:tool"} {
@@ -104,7 +104,7 @@ func (r *recording) finish(ctx context.Context, api *resources.API, id string, r
 	return nil
 }
 
-// sumUp creates two spans that are complete at once, in one request.
+// sumUp creates two complete spans in one request.
 func (r *recording) sumUp(ctx context.Context, api *resources.API, run, parent string) error {
 	var items []bulk.Item
 	for _, step := range []string{"draft", "polish"} {
@@ -145,12 +145,12 @@ func (r *recording) tree() string {
 	return b.String()
 }
 
-// check holds what the calls returned against what the server holds.
+// check compares what the calls returned with what the server holds.
 func (r *recording) check(fake *prefactortest.Fake) error {
-	var faults []error
+	var differences []error
 	differ := func(what string, returned, held any) {
 		if returned != held {
-			faults = append(faults, fmt.Errorf("%s: the call returned %v, the server holds %v", what, returned, held))
+			differences = append(differences, fmt.Errorf("%s: the call returned %v, the server holds %v", what, returned, held))
 		}
 	}
 	held, _ := fake.Instance(r.instance.ID)
@@ -167,5 +167,5 @@ func (r *recording) check(fake *prefactortest.Fake) error {
 		differ("payload of "+span.SchemaName, span.Payload.String(), string(held.Payload))
 		differ("result of "+span.SchemaName, span.ResultPayload.String(), string(held.ResultPayload))
 	}
-	return errors.Join(faults...)
+	return errors.Join(differences...)
 }

@@ -7,12 +7,12 @@ import (
 	"log"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources"
 	"github.com/prefactordev/prefactor-go/resources/bulk"
 	"github.com/prefactordev/prefactor-go/resources/instances"
 	"github.com/prefactordev/prefactor-go/resources/spans"
-	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // connect returns an API that talks to a fake server, which close ends.
@@ -21,7 +21,7 @@ func connect() (api *resources.API, close func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if api, err = resources.Open(transport.NewConfig(server.URL, prefactortest.Token)); err != nil {
+	if api, err = resources.Open(middleware.NewConfig(server.URL, prefactortest.Token)); err != nil {
 		log.Fatal(err)
 	}
 	return api, func() { _ = server.Close() }

@@ -11,6 +11,7 @@ import (
 	"github.com/prefactordev/prefactor-go/resources/instances"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // minKey is the length that the API asks of an item's key at least.
@@ -132,14 +133,14 @@ func (i Item) encode() (jsontext.Value, error) {
 			return nil, err
 		}
 	}
-	params := jsontext.Value("{}")
+	object := rawjson.Object("{}")
 	if i.Params != nil {
 		var err error
-		if params, err = transport.EncodeObject("params", i.Params); err != nil {
+		if object, err = rawjson.EncodeObject("params", i.Params); err != nil {
 			return nil, err
 		}
 	}
-	text, err := compose(i.Type, i.Key, params)
+	text, err := compose(i.Type, i.Key, jsontext.Value(object))
 	if err != nil {
 		return nil, &errs.ClientError{Field: "params", Problem: "must not have the members _type and idempotency_key: give them as Type and Key"}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // Response is what became of the items of a request.
@@ -22,7 +23,7 @@ type Response struct {
 	// they are.
 	Unprocessed []Item
 
-	raw transport.Raw
+	source rawjson.Source
 }
 
 // Output is what became of one item.
@@ -66,13 +67,13 @@ func (r *Response) Err() error {
 }
 
 // Raw returns the answer's whole document. It must not be changed.
-func (r *Response) Raw() jsontext.Value { return r.raw.Value() }
+func (r *Response) Raw() jsontext.Value { return r.source.Raw() }
 
 // answer is the document of bulk.execute.
 type answer struct {
 	Outputs map[string]jsontext.Value `json:"outputs"`
 
-	raw transport.Raw
+	source rawjson.Source
 }
 
 var _ transport.Checker = (*answer)(nil)
@@ -82,13 +83,13 @@ func (a *answer) Check(document jsontext.Value) error {
 	if a.Outputs == nil {
 		return errors.New("its document has no outputs")
 	}
-	a.raw = transport.RawAt(document, "")
+	a.source = rawjson.At(document, "")
 	return nil
 }
 
 // response puts the outputs into the order of the items.
 func (a *answer) response(items []Item) *Response {
-	r := &Response{raw: a.raw}
+	r := &Response{source: a.source}
 	for _, item := range items {
 		document, ok := a.Outputs[item.Key]
 		if !ok {
@@ -106,8 +107,8 @@ func failure(document jsontext.Value) error {
 	switch {
 	case err == nil && d.Status == "error":
 		return errs.FromDocument(0, d)
-	case err == nil && (d.Status == "success" || transport.RawAt(document, "/details").Value() != nil):
+	case err == nil && (d.Status == "success" || rawjson.At(document, "/details").Raw() != nil):
 		return nil
 	}
-	return errs.NewContractError(http.StatusOK, "the item's document is neither a success nor an error", document, err)
+	return errs.NewContractError(http.StatusOK, nil, "the item's document is neither a success nor an error", document, err)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // Service sends bulk requests. It is safe for concurrent use; one serves for an
@@ -62,7 +63,7 @@ func (b *body) Validate() error {
 		at := fmt.Sprintf("items[%d]", n)
 		text, err := item.encode()
 		if err != nil {
-			return transport.Within(at, err)
+			return rawjson.Within(at, err)
 		}
 		if other, taken := first[item.Key]; taken {
 			return &errs.ClientError{Field: at + ".idempotency_key", Problem: fmt.Sprintf("is that of items[%d] too: each item needs its own", other)}

@@ -186,7 +186,7 @@ func TestAnAnswerWithoutOutputsIsAContractError(t *testing.T) {
 // through returns a Service that talks to the fake through the default stack.
 func through(t *testing.T, fake *prefactortest.Fake) *bulk.Service {
 	t.Helper()
-	cfg := transport.NewConfig("http://localhost", prefactortest.Token)
+	cfg := middleware.NewConfig("http://localhost", prefactortest.Token)
 	rt, err := middleware.Default(cfg).RoundTripper(fake.RoundTripper())
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func TestWithoutAKeyOfItsOwnTheRequestIsRepeatedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
 		fake.Inject(prefactortest.On("bulk.execute").Reply(503))
-		cfg := transport.NewConfig("http://localhost", prefactortest.Token)
+		cfg := middleware.NewConfig("http://localhost", prefactortest.Token)
 		rt, err := middleware.Default(cfg).Without("idempotency").RoundTripper(fake.RoundTripper())
 		if err != nil {
 			t.Fatal(err)

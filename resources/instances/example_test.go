@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources"
 	"github.com/prefactordev/prefactor-go/resources/instances"
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // connect returns an API that talks to a fake server, which close ends.
@@ -20,7 +21,7 @@ func connect() (api *resources.API, close func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if api, err = resources.Open(transport.NewConfig(server.URL, prefactortest.Token)); err != nil {
+	if api, err = resources.Open(middleware.NewConfig(server.URL, prefactortest.Token)); err != nil {
 		log.Fatal(err)
 	}
 	return api, func() { _ = server.Close() }
@@ -111,7 +112,7 @@ func ExampleInstance_Raw() {
 	var members struct {
 		Type string `json:"type"`
 	}
-	if err := transport.Object(run.Raw()).Decode(&members); err != nil {
+	if err := rawjson.Object(run.Raw()).Decode(&members); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(members.Type)

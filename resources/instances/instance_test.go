@@ -13,6 +13,7 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/resources/instances"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // start sends a call that is answered with document.
@@ -53,10 +54,10 @@ func TestAWholeInstanceIsDecoded(t *testing.T) {
 		Status: instances.Terminated, TerminationReason: "admin action",
 		InsertedAt: at("2026-04-13T00:46:30Z"), UpdatedAt: at("2026-04-13T00:46:33.218Z"), FinishedAt: at("2026-04-13T00:46:32.000000001Z"),
 		SpanCounts:       &instances.SpanCounts{Total: 9007199254740993, Pending: 1, Active: 2, Complete: 3, Failed: 2, Cancelled: 1, Finished: 6},
-		SpanSchemaCounts: transport.Object(`{"app:llm":7}`),
+		SpanSchemaCounts: rawjson.Object(`{"app:llm":7}`),
 		RiskScore:        new(0.25),
-		CostBreakdown:    transport.Object(`{"total_cost":9007199254740993}`),
-		QualityPayloads:  map[string]transport.Object{"answer": transport.Object(`{"score":18446744073709551616}`)},
+		CostBreakdown:    rawjson.Object(`{"total_cost":9007199254740993}`),
+		QualityPayloads:  map[string]rawjson.Object{"answer": rawjson.Object(`{"score":18446744073709551616}`)},
 		QualitySummaries: map[string]string{"answer": "good"},
 	}
 	// Encoding leaves out what only this package sees.
@@ -174,16 +175,16 @@ func TestPrintingAnInstanceShowsNoBytes(t *testing.T) {
 	}
 }
 
-func TestUnmarshalDocument(t *testing.T) {
+func TestAnInstanceOfAWholeDocument(t *testing.T) {
 	t.Parallel()
-	var i instances.Instance
-	if err := i.UnmarshalDocument([]byte(`{"status":"success","details":{"id":"i","x":1}}`)); err != nil || i.ID != "i" || string(i.Raw()) != `{"id":"i","x":1}` {
-		t.Errorf("got %+v, %s, %v", i, i.Raw(), err)
+	i, err := transport.DecodeDetails[instances.Instance]([]byte(`{"status":"success","details":{"id":"i","x":1}}`))
+	if err != nil || i.ID != "i" || string(i.Raw()) != `{"id":"i","x":1}` {
+		t.Errorf("got %+v, %v", i, err)
 	}
-	if err := i.UnmarshalDocument([]byte(`{"status":"error","code":"not_found","message":"gone"}`)); !errors.Is(err, errs.ErrNotFound) {
+	if _, err := transport.DecodeDetails[instances.Instance]([]byte(`{"status":"error","code":"not_found","message":"gone"}`)); !errors.Is(err, errs.ErrNotFound) {
 		t.Errorf("error document: %v, want a NotFoundError", err)
 	}
-	if err := i.UnmarshalDocument([]byte(`{"status":"success"}`)); !errors.Is(err, errs.ErrContract) {
+	if _, err := transport.DecodeDetails[instances.Instance]([]byte(`{"status":"success"}`)); !errors.Is(err, errs.ErrContract) {
 		t.Errorf("empty document: %v, want a ContractError", err)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // RegisterParams describes a new instance. All fields may be left out with a
@@ -46,10 +46,18 @@ type FinishParams struct {
 }
 
 // WithDefaults returns the params as they are sent, with the defaults of this
-// package filled in.
+// package filled in and the schemas encoded.
 func (p RegisterParams) WithDefaults() RegisterParams {
 	if p.UpdateCurrentVersion == nil {
 		p.UpdateCurrentVersion = new(true)
+	}
+	if p.AgentVersion != nil {
+		version := *p.AgentVersion
+		version.RuntimeEnvironment = rawjson.Encoded(version.RuntimeEnvironment)
+		p.AgentVersion = &version
+	}
+	if p.AgentSchemaVersion != nil {
+		p.AgentSchemaVersion = p.AgentSchemaVersion.encoded()
 	}
 	return p
 }
@@ -57,19 +65,19 @@ func (p RegisterParams) WithDefaults() RegisterParams {
 // Validate implements [transport.Validator]: what describes schemas must be
 // whole.
 func (p RegisterParams) Validate() error {
-	if v := p.AgentVersion; v != nil && v.RuntimeEnvironment != nil {
-		if err := transport.CheckObject("agent_version.runtime_environment", v.RuntimeEnvironment); err != nil {
+	if p.AgentVersion != nil {
+		if err := rawjson.CheckObject("agent_version.runtime_environment", p.AgentVersion.RuntimeEnvironment); err != nil {
 			return err
 		}
 	}
 	if p.AgentSchemaVersion == nil {
 		return nil
 	}
-	return transport.Within("agent_schema_version", p.AgentSchemaVersion.Validate())
+	return rawjson.Within("agent_schema_version", p.AgentSchemaVersion.Validate())
 }
 
 // Validate implements [transport.Validator]: the status must be one that an
-// instance can end in. Whether the instance may end so is the server's affair:
+// instance can end in. Whether the instance may end so is up to the server:
 // Cancelled is for pending instances, Complete and Failed for active ones.
 func (p FinishParams) Validate() error {
 	switch p.Status {

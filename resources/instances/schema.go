@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/prefactordev/prefactor-go/errs"
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // AgentSchemaVersion is the version of the schemas that an agent's spans and its
@@ -44,6 +44,29 @@ type QualitySchema struct {
 	DataRisk    *DataRisk `json:"data_risk,omitzero"`   // what a record may hold
 }
 
+// encoded returns a copy of the version as it is sent, with every schema encoded.
+func (v AgentSchemaVersion) encoded() *AgentSchemaVersion {
+	v.SpanTypeSchemas = slices.Clone(v.SpanTypeSchemas)
+	for i := range v.SpanTypeSchemas {
+		s := &v.SpanTypeSchemas[i]
+		s.ParamsSchema, s.ResultSchema = rawjson.Encoded(s.ParamsSchema), rawjson.Encoded(s.ResultSchema)
+	}
+	v.QualitySchemas = slices.Clone(v.QualitySchemas)
+	for i := range v.QualitySchemas {
+		v.QualitySchemas[i].Schema = rawjson.Encoded(v.QualitySchemas[i].Schema)
+	}
+	v.SpanSchemas, v.SpanResultSchemas = encodedSchemas(v.SpanSchemas), encodedSchemas(v.SpanResultSchemas)
+	return &v
+}
+
+func encodedSchemas(schemas map[string]any) map[string]any {
+	schemas = maps.Clone(schemas)
+	for name, schema := range schemas {
+		schemas[name] = rawjson.Encoded(schema)
+	}
+	return schemas
+}
+
 // Validate implements [transport.Validator]: types of spans are described in one
 // way, each has a name, and each schema encodes to a JSON object.
 func (v *AgentSchemaVersion) Validate() error {
@@ -55,12 +78,12 @@ func (v *AgentSchemaVersion) Validate() error {
 	}
 	for i, s := range v.SpanTypeSchemas {
 		if err := s.validate(); err != nil {
-			return transport.Within(fmt.Sprintf("span_type_schemas[%d]", i), err)
+			return rawjson.Within(fmt.Sprintf("span_type_schemas[%d]", i), err)
 		}
 	}
 	for i, s := range v.QualitySchemas {
 		if err := s.validate(); err != nil {
-			return transport.Within(fmt.Sprintf("quality_schemas[%d]", i), err)
+			return rawjson.Within(fmt.Sprintf("quality_schemas[%d]", i), err)
 		}
 	}
 	if err := checkSchemas("span_schemas", v.SpanSchemas); err != nil {
@@ -73,33 +96,28 @@ func (s SpanTypeSchema) validate() error {
 	if s.Name == "" {
 		return &errs.ClientError{Field: "name", Problem: "is required"}
 	}
-	if err := checkSchema("params_schema", s.ParamsSchema); err != nil {
+	if err := rawjson.CheckObject("params_schema", s.ParamsSchema); err != nil {
 		return err
 	}
-	return checkSchema("result_schema", s.ResultSchema)
+	return rawjson.CheckObject("result_schema", s.ResultSchema)
 }
 
 func (s QualitySchema) validate() error {
 	if s.Name == "" {
 		return &errs.ClientError{Field: "name", Problem: "is required"}
 	}
-	return checkSchema("schema", s.Schema)
+	return rawjson.CheckObject("schema", s.Schema)
 }
 
 // checkSchemas checks the schemas of a map, in the order of their names.
 func checkSchemas(field string, schemas map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(schemas)) {
-		if err := transport.CheckObject(field+"."+name, schemas[name]); err != nil {
+		if schemas[name] == nil {
+			return &errs.ClientError{Field: field + "." + name, Problem: "is nil: give a schema, or leave the name out"}
+		}
+		if err := rawjson.CheckObject(field+"."+name, schemas[name]); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// checkSchema checks a schema that may be left out.
-func checkSchema(field string, schema any) error {
-	if schema == nil {
-		return nil
-	}
-	return transport.CheckObject(field, schema)
 }

@@ -45,15 +45,14 @@ func ended(status Status) bool {
 	return false
 }
 
-// final reports whether err makes it vain to ask again.
+// final reports whether asking again is in vain after err.
 func final(err error) bool {
-	if auth, ok := errors.AsType[*errs.AuthError](err); ok && auth.Cause != nil {
-		return false
-	}
-	for _, kind := range []error{errs.ErrCanceled, errs.ErrClient, errs.ErrAuth, errs.ErrNotFound, errs.ErrValidation} {
-		if errors.Is(err, kind) {
-			return true
-		}
+	switch errs.KindOf(err) {
+	case errs.KindCanceled, errs.KindClient, errs.KindNotFound, errs.KindValidation:
+		return true
+	case errs.KindAuth: // but not for a token source that failed
+		auth, ok := errors.AsType[*errs.AuthError](err)
+		return ok && auth.Cause == nil
 	}
 	return false
 }

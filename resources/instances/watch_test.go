@@ -16,9 +16,9 @@ import (
 
 // authorized is a layer that sends the fake's token.
 func authorized() transport.Layer {
-	return transport.NewLayerFunc("token", transport.Anywhere, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return transport.NewLayerFunc("token", transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		req.Header.Set("Authorization", "Bearer "+prefactortest.Token)
-		return transport.Send(next, req)
+		return next(req)
 	})
 }
 

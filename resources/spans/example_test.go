@@ -6,11 +6,11 @@ import (
 	"log"
 	"time"
 
+	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources"
 	"github.com/prefactordev/prefactor-go/resources/instances"
 	"github.com/prefactordev/prefactor-go/resources/spans"
-	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // begin returns an API that talks to a fake server, which close ends, and the id
@@ -20,7 +20,7 @@ func begin() (api *resources.API, runID string, close func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if api, err = resources.Open(transport.NewConfig(server.URL, prefactortest.Token)); err != nil {
+	if api, err = resources.Open(middleware.NewConfig(server.URL, prefactortest.Token)); err != nil {
 		log.Fatal(err)
 	}
 	run, err := api.Instances.Register(context.Background(), instances.RegisterParams{})

@@ -4,15 +4,15 @@ import (
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // CreateParams describes a new span. A payload is any value that encodes to a
 // JSON object by the rules of encoding/json/v2: a map, a struct, or JSON text as
-// a [transport.Object]. Bytes that aren't UTF-8 become U+FFFD. By these rules a
+// a [rawjson.Object]. Bytes that aren't UTF-8 become U+FFFD. By these rules a
 // [time.Duration] has no form unless its field's tag gives one.
 //
-// [transport.Object]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/transport#Object
+// [rawjson.Object]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/transport/rawjson#Object
 type CreateParams struct {
 	AgentInstanceID   string    `json:"agent_instance_id"`           // the run that it is a step of; required
 	SchemaName        string    `json:"schema_name"`                 // type of the step, such as "app:llm"; required
@@ -43,33 +43,22 @@ type createBody struct {
 func (b createBody) Validate() error { return b.Details.Validate() }
 
 // WithDefaults returns the params as they are sent, with the defaults of this
-// package filled in.
+// package filled in and the payloads encoded.
 func (p CreateParams) WithDefaults() CreateParams {
 	if p.Status == "" {
 		p.Status = Active
 	}
-	if absent(p.Payload) {
-		p.Payload = struct{}{}
+	if p.Payload = rawjson.Encoded(p.Payload); p.Payload == nil {
+		p.Payload = rawjson.Object("{}")
 	}
-	if absent(p.ResultPayload) {
-		p.ResultPayload = nil
-	}
+	p.ResultPayload = rawjson.Encoded(p.ResultPayload)
 	return p
 }
 
-// WithDefaults returns the params as they are sent.
+// WithDefaults returns the params as they are sent, with the payload encoded.
 func (p FinishParams) WithDefaults() FinishParams {
-	if absent(p.ResultPayload) {
-		p.ResultPayload = nil
-	}
+	p.ResultPayload = rawjson.Encoded(p.ResultPayload)
 	return p
-}
-
-// absent reports whether a payload stands for none, as the nil Object of another
-// span does.
-func absent(payload any) bool {
-	object, ok := payload.(transport.Object)
-	return payload == nil || ok && object == nil
 }
 
 // Validate implements [transport.Validator]: what is required must be there, the
@@ -86,27 +75,19 @@ func (p CreateParams) Validate() error {
 	case p.ResultPayload != nil && !p.Status.ended():
 		return &errs.ClientError{Field: "result_payload", Problem: "is only for a span that has ended: give it when the span is finished, or create the span complete, failed or cancelled"}
 	}
-	if err := checkPayload("payload", p.Payload); err != nil {
+	if err := rawjson.CheckObject("payload", p.Payload); err != nil {
 		return err
 	}
-	return checkPayload("result_payload", p.ResultPayload)
+	return rawjson.CheckObject("result_payload", p.ResultPayload)
 }
 
 // Validate implements [transport.Validator]: the status must be one that a span
 // can end in, and the result's payload a JSON object. Whether the span may end
-// so is the server's affair: Cancelled is for pending spans, Complete and Failed
-// for active ones.
+// so is up to the server: Cancelled is for pending spans, Complete and Failed for
+// active ones.
 func (p FinishParams) Validate() error {
 	if p.Status != "" && !p.Status.ended() {
 		return &errs.ClientError{Field: "status", Problem: "must be complete, failed or cancelled, or be left out for complete"}
 	}
-	return checkPayload("result_payload", p.ResultPayload)
-}
-
-// checkPayload checks a payload that may be left out.
-func checkPayload(field string, payload any) error {
-	if absent(payload) {
-		return nil
-	}
-	return transport.CheckObject(field, payload)
+	return rawjson.CheckObject("result_payload", p.ResultPayload)
 }

@@ -17,27 +17,18 @@ type Service struct {
 func New(client *transport.Client) *Service { return &Service{client} }
 
 var (
-	create = transport.NewOp[answer]("agent_spans.create", http.MethodPost, "/agent_spans")
-	finish = transport.NewOp[answer]("agent_spans.finish", http.MethodPost, "/agent_spans/{id}/finish")
+	create = transport.NewDetailsOp[Span]("agent_spans.create", http.MethodPost, "/agent_spans")
+	finish = transport.NewDetailsOp[Span]("agent_spans.finish", http.MethodPost, "/agent_spans/{id}/finish")
 )
 
 // Create makes a new span, running or already at its end. The span's Control
-// tells if the server asks for the run's end.
+// says whether the server asks the run to stop.
 func (s *Service) Create(ctx context.Context, params CreateParams, options ...transport.Option) (*Span, error) {
-	return s.do(ctx, create, transport.Input{Body: createBody{params.WithDefaults()}}, options)
+	return create.Do(ctx, s.client, transport.Input{Body: &createBody{params.WithDefaults()}}, options...)
 }
 
 // Finish ends a span. A span that can't end so, because it has ended before or
 // has another status, is an [errs.ConflictError].
 func (s *Service) Finish(ctx context.Context, id string, params FinishParams, options ...transport.Option) (*Span, error) {
-	return s.do(ctx, finish, transport.Input{Values: []string{id}, Body: params.WithDefaults()}, options)
-}
-
-// do sends a call that is answered with one span.
-func (s *Service) do(ctx context.Context, op *transport.Op[answer], in transport.Input, options []transport.Option) (*Span, error) {
-	a, err := op.Do(ctx, s.client, in, options...)
-	if err != nil {
-		return nil, err
-	}
-	return a.Details, nil
+	return finish.Do(ctx, s.client, transport.Input{Values: []string{id}, Body: params.WithDefaults()}, options...)
 }

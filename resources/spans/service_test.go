@@ -11,6 +11,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // answering returns a Service whose calls are all answered with one document,
@@ -75,7 +76,7 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 		{"finish", "/api/v1/agent_spans/span-1/finish", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Finish(ctx, "span-1", spans.FinishParams{
 				Status:            spans.Cancelled,
-				ResultPayload:     transport.Object(`{"n": 1e400}`),
+				ResultPayload:     rawjson.Object(`{"n": 1e400}`),
 				Timestamp:         finished,
 				SensitiveEncoding: true,
 			}, key)

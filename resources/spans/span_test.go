@@ -13,6 +13,7 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // finish sends a call that is answered with document.
@@ -39,8 +40,8 @@ func TestAWholeSpanIsDecoded(t *testing.T) {
 	want := spans.Span{
 		Type: "agent_span", ID: "span-1", AccountID: "acct-1", AgentID: "agent-1", AgentInstanceID: "inst-1",
 		ParentSpanID: "span-0", SchemaName: "app:llm", SchemaTitle: "Model call", Purpose: "live", Status: spans.Complete,
-		Payload:                 transport.Object(`{"tool":"search","n":9007199254740993}`),
-		ResultPayload:           transport.Object(`{"answer":42}`),
+		Payload:                 rawjson.Object(`{"tool":"search","n":9007199254740993}`),
+		ResultPayload:           rawjson.Object(`{"answer":42}`),
 		PayloadByteSizeEstimate: 9007199254740993, SensitiveEncoding: true, Summary: "searched",
 		RiskLevel: spans.RiskHigh, RiskScore: new(7.5),
 		InsertedAt: second(30), UpdatedAt: second(33), StartedAt: second(31), FinishedAt: second(32),
@@ -98,7 +99,7 @@ func TestWhatAnAnswerLacksOrHasOtherwiseIsNoError(t *testing.T) {
 			spans.Span{ID: "s", Status: "terminated", RiskLevel: "none"}},
 		{"fields of other types", `{"id":"s","status":{},"finished_at":7,"summary":["a"],"risk_score":"0.5","schema_name":"n"}`,
 			spans.Span{ID: "s", SchemaName: "n"}},
-		{"a payload that is no object", `{"id":"s","payload":"text"}`, spans.Span{ID: "s", Payload: transport.Object(`"text"`)}},
+		{"a payload that is no object", `{"id":"s","payload":"text"}`, spans.Span{ID: "s", Payload: rawjson.Object(`"text"`)}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -134,16 +135,16 @@ func TestControl(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, control string // as a member of the document
-		want          *spans.Control
+		want          *transport.Control
 	}{
 		{"absent", ``, nil},
 		{"null", `,"control":null`, nil},
 		{"a text", `,"control":"terminate"`, nil},
 		{"a list", `,"control":[true]`, nil},
-		{"terminate", `,"control":{"terminate":true,"reason":"budget"}`, &spans.Control{Terminate: true, Reason: "budget"}},
-		{"no reason", `,"control":{"terminate":true,"reason":null}`, &spans.Control{Terminate: true}},
-		{"go on", `,"control":{"terminate":false,"reason":"x"}`, &spans.Control{Reason: "x"}},
-		{"odd members", `,"control":{"terminate":"yes","reason":5,"colour":1}`, &spans.Control{}},
+		{"terminate", `,"control":{"terminate":true,"reason":"budget"}`, &transport.Control{Terminate: true, Reason: "budget"}},
+		{"no reason", `,"control":{"terminate":true,"reason":null}`, &transport.Control{Terminate: true}},
+		{"go on", `,"control":{"terminate":false,"reason":"x"}`, &transport.Control{Reason: "x"}},
+		{"odd members", `,"control":{"terminate":"yes","reason":5,"colour":1}`, &transport.Control{}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -173,17 +174,17 @@ func TestASuccessWithoutASpanIsAContractError(t *testing.T) {
 	}
 }
 
-func TestUnmarshalDocument(t *testing.T) {
+func TestASpanOfAWholeDocument(t *testing.T) {
 	t.Parallel()
-	var s spans.Span
 	const document = `{"status":"success","details":{"id":"s","x":1},"control":{"terminate":true}}`
-	if err := s.UnmarshalDocument([]byte(document)); err != nil {
+	s, err := transport.DecodeDetails[spans.Span]([]byte(document))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if s.ID != "s" || string(s.Raw()) != `{"id":"s","x":1}` || string(s.Document()) != document || s.Control == nil || !s.Control.Terminate {
 		t.Errorf("got %+v, Raw() = %s, Document() = %s", s, s.Raw(), s.Document())
 	}
-	if err := s.UnmarshalDocument([]byte(`{"status":"error","code":"invalid_action"}`)); !errors.Is(err, errs.ErrConflict) {
+	if _, err := transport.DecodeDetails[spans.Span]([]byte(`{"status":"error","code":"invalid_action"}`)); !errors.Is(err, errs.ErrConflict) {
 		t.Errorf("error document: %v, want a ConflictError", err)
 	}
 }

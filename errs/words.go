@@ -1,0 +1,132 @@
+package errs
+
+import (
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxWords bounds, in characters, what is shown of a text from outside.
+	maxWords = 200
+
+	// maxScanned bounds, in bytes, what is read of one.
+	maxScanned = 16 << 10
+)
+
+// Words returns a text that comes from outside, such as from the server, a proxy
+// or another library, in the form in which it may stand in an error or a log: on
+// one line, 200 characters at most, without control characters, and with no
+// query, fragment or user information in any URL.
+func Words(text string) string {
+	scanned := text[:min(len(text), maxScanned)]
+	isCut := len(scanned) < len(text)
+	shown := absoluteURL.ReplaceAllStringFunc(scanned, func(match string) string {
+		if isCut && strings.HasSuffix(scanned, match) {
+			return redacted // its end, which may tell what it is, was not read
+		}
+		return withoutSecrets(match)
+	})
+	return oneLine(shown)
+}
+
+// redacted replaces a URL that can't be shown.
+const redacted = "[redacted]"
+
+var absoluteURL = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>]*`)
+
+// withoutSecrets returns an absolute URL up to its path, without user
+// information.
+func withoutSecrets(absolute string) string {
+	scheme, rest, _ := strings.Cut(absolute, "://")
+	if end := strings.IndexAny(rest, "?#"); end >= 0 {
+		rest = rest[:end] + strings.TrimLeft(trailing(rest[end:]), "?#")
+	}
+	authority, path := rest, ""
+	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+		authority, path = rest[:slash], rest[slash:]
+	}
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		authority = authority[at+1:]
+	}
+	return scheme + "://" + authority + path
+}
+
+// trailing returns the punctuation at the end of a URL that belongs to the
+// sentence around it.
+func trailing(text string) string {
+	return text[len(strings.TrimRight(text, ".,:;)]}")):]
+}
+
+// oneLine folds white space, replaces what isn't printable, and cuts the text
+// to maxWords characters.
+func oneLine(s string) string {
+	var b strings.Builder
+	n, space := 0, false
+	for _, r := range s {
+		if unicode.IsSpace(r) {
+			space = b.Len() > 0
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			n++
+			space = false
+		}
+		if n >= maxWords {
+			b.WriteString("…")
+			break
+		}
+		if !unicode.IsPrint(r) {
+			r = utf8.RuneError
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
+}
+
+// textOf returns the text of an error that is part of another. Errors of this
+// package are shown as they are, because what they hold from outside has passed
+// [Words]; any other error passes it here.
+func textOf(err error) string {
+	if err == nil {
+		return "no reason given"
+	}
+	if outermost(err) == err {
+		return err.Error()
+	}
+	text := err.Error()
+	for _, failed := range urlErrors(err) {
+		if failed.URL == "" {
+			continue
+		}
+		shown := redacted
+		if target, err := url.Parse(failed.URL); err == nil && target.Opaque == "" {
+			shown = (&url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}).String()
+		}
+		text = strings.ReplaceAll(text, strconv.Quote(failed.URL), shown)
+		text = strings.ReplaceAll(text, failed.URL, shown)
+	}
+	return Words(text)
+}
+
+// urlErrors returns every [url.Error] in err's tree: their URLs may be of a form
+// that isn't recognized in a text.
+func urlErrors(err error) (found []*url.Error) {
+	if failed, ok := err.(*url.Error); ok {
+		found = append(found, failed)
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		found = append(found, urlErrors(e.Unwrap())...)
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			found = append(found, urlErrors(part)...)
+		}
+	}
+	return found
+}

@@ -1,0 +1,360 @@
+package prefactortest
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// The status of agents that their runs don't have.
+const retired = "retired"
+
+// An agent is immutable: a change replaces it.
+type agent struct {
+	id, accountID, name, description, externalIdentifier string
+	ownerPersonID, riskProfileID, teamID                 string
+	status                                               string
+	insertedAt, updatedAt                                time.Time
+}
+
+// An agentRecord is the current state of an agent, with what belongs to it.
+type agentRecord struct {
+	now        atomic.Pointer[agent]
+	instances  []*instanceRecord // guarded by the fake's lock
+	spans      []*spanRecord     // guarded by the fake's lock
+	byExternal map[string]bool   // its instances' external identifiers
+}
+
+func (r *agentRecord) change(at time.Time, edit func(*agent)) {
+	next := *r.now.Load()
+	next.updatedAt = at
+	edit(&next)
+	r.now.Store(&next)
+}
+
+func (r *agentRecord) hasInstance(external string) bool { return r.byExternal[external] }
+
+// used updates the agent when an instance of the version is registered.
+func (r *agentRecord) used(v version, at time.Time) {
+	r.change(at, func(a *agent) {
+		if a.status == pending {
+			a.status = active
+		}
+		a.name = cmp.Or(v.name, a.name)
+		a.description = cmp.Or(v.description, a.description)
+	})
+}
+
+// addAgent stores a new agent. The fake's lock is held.
+func (s *store) addAgent(a *agent) *agentRecord {
+	r := &agentRecord{byExternal: make(map[string]bool)}
+	r.now.Store(a)
+	account := s.account(a.accountID)
+	account.agents = append(account.agents, r)
+	s.agents[a.id] = r
+	return r
+}
+
+// agentFor finds the agent that a registration names. Outside strict mode it
+// creates an agent that doesn't exist. The fake's lock is held.
+func (f *Fake) agentFor(c *call, agentID, environmentID string) (*agentRecord, *failure) {
+	if f.agents[agentID] == nil && !f.set.strict && c.grant.sees(c.grant.AccountID, agentID, environmentID) {
+		return f.agent(agentID, c.grant.AccountID, f.set.clock()), nil
+	}
+	r, problem := f.visibleAgent(c, agentID)
+	if problem == nil && !c.grant.sees(r.now.Load().accountID, agentID, environmentID) {
+		problem = notFound("No environment of the token has the id " + environmentID)
+	}
+	return r, problem
+}
+
+// anyAgent returns the id of the account's oldest agent, or a new id. The
+// fake's lock is held.
+func (f *Fake) anyAgent(accountID string) string {
+	if agents := f.account(accountID).agents; len(agents) > 0 {
+		return agents[0].now.Load().id
+	}
+	return f.ids.next(accountID)
+}
+
+// visibleAgent finds the agent with the id. The fake's lock is held.
+func (f *Fake) visibleAgent(c *call, id string) (*agentRecord, *failure) {
+	r := f.agents[id]
+	if r == nil || !c.grant.sees(r.now.Load().accountID, id, "") {
+		return nil, notFound("No agent has the id " + id)
+	}
+	return r, nil
+}
+
+// An agentDoc is an agent on the wire.
+type agentDoc struct {
+	Type               string         `json:"type"`
+	ID                 string         `json:"id"`
+	AccountID          string         `json:"account_id"`
+	Name               string         `json:"name"`
+	Description        *string        `json:"description"`
+	ExternalIdentifier *string        `json:"external_identifier"`
+	Status             string         `json:"status"`
+	OwnerPersonID      *string        `json:"owner_person_id"`
+	RiskProfileID      *string        `json:"risk_profile_id"`
+	TeamID             *string        `json:"team_id"`
+	InstanceCounts     instanceCounts `json:"instance_counts"`
+	AvailableActions   agentActions   `json:"available_actions"`
+	InsertedAt         *string        `json:"inserted_at"`
+	UpdatedAt          *string        `json:"updated_at"`
+}
+
+// instanceCounts counts an agent's instances by status.
+type instanceCounts struct {
+	SpanCounts
+	Terminated int `json:"terminated"`
+}
+
+// agentActions are the operations that the agent's status allows.
+type agentActions struct {
+	Update    bool `json:"update"`
+	Retire    bool `json:"retire"`
+	Reinstate bool `json:"reinstate"`
+	Delete    bool `json:"delete"`
+}
+
+// doc returns the agent's wire form. The fake's lock is held.
+func (r *agentRecord) doc() agentDoc {
+	a := r.now.Load()
+	return agentDoc{
+		Type:               "agent",
+		ID:                 a.id,
+		AccountID:          a.accountID,
+		Name:               a.name,
+		Description:        orNull(a.description),
+		ExternalIdentifier: orNull(a.externalIdentifier),
+		Status:             a.status,
+		OwnerPersonID:      orNull(a.ownerPersonID),
+		RiskProfileID:      orNull(a.riskProfileID),
+		TeamID:             orNull(a.teamID),
+		InstanceCounts:     r.count(),
+		AvailableActions: agentActions{
+			Update:    true,
+			Retire:    a.status != retired,
+			Reinstate: a.status == retired,
+			Delete:    true,
+		},
+		InsertedAt: stamp(a.insertedAt),
+		UpdatedAt:  stamp(a.updatedAt),
+	}
+}
+
+func (r *agentRecord) count() (n instanceCounts) {
+	for _, i := range r.instances {
+		status := i.now.Load().Status
+		n.add(status, 1)
+		if status == terminated {
+			n.Terminated++
+			n.Finished++
+		}
+	}
+	return n
+}
+
+func createAgent(f *Fake, c *call) action {
+	details := c.details()
+	a := &agent{
+		id:                 details.id("id", optional),
+		name:               details.text("name", needed),
+		description:        details.text("description", optional),
+		externalIdentifier: details.text("external_identifier", optional),
+		ownerPersonID:      details.text("owner_person_id", optional),
+		riskProfileID:      details.text("risk_profile_id", optional),
+		teamID:             details.text("team_id", optional),
+		accountID:          c.grant.AccountID,
+		status:             pending,
+	}
+	details.done()
+	if isPFID(a.id) && isPFID(a.accountID) && partition(a.id) != partition(a.accountID) {
+		details.refuse("id", "is not in the partition of the account")
+	}
+	return func() (any, *failure) {
+		if a.id != "" && f.agents[a.id] != nil {
+			return nil, invalid(invalidValue("has already been taken", details.at("id")...))
+		}
+		if a.externalIdentifier != "" && f.agentCalled(a.accountID, a.externalIdentifier) != nil {
+			return nil, invalid(invalidValue("has already been taken", details.at("external_identifier")...))
+		}
+		a.id = cmp.Or(a.id, f.ids.next(a.accountID))
+		a.insertedAt = f.set.clock()
+		a.updatedAt = a.insertedAt
+		return success(f.addAgent(a).doc()), nil
+	}
+}
+
+// agentCalled finds an agent by its external identifier. The fake's lock is
+// held.
+func (f *Fake) agentCalled(accountID, external string) *agentRecord {
+	for _, r := range f.account(accountID).agents {
+		if r.now.Load().externalIdentifier == external {
+			return r
+		}
+	}
+	return nil
+}
+
+// changeAgent returns an action that changes the call's agent.
+func changeAgent(f *Fake, c *call, move func(r *agentRecord, now time.Time) *failure) action {
+	return func() (any, *failure) {
+		r, problem := f.visibleAgent(c, c.id)
+		if problem == nil {
+			problem = move(r, f.set.clock())
+		}
+		if problem != nil {
+			return nil, problem
+		}
+		return success(r.doc()), nil
+	}
+}
+
+func updateAgent(f *Fake, c *call) action {
+	details := c.details()
+	external := details.text("external_identifier", optional)
+	edits := []func(*agent){
+		textEdit(details, "name", func(a *agent) *string { return &a.name }),
+		textEdit(details, "description", func(a *agent) *string { return &a.description }),
+		textEdit(details, "owner_person_id", func(a *agent) *string { return &a.ownerPersonID }),
+		textEdit(details, "risk_profile_id", func(a *agent) *string { return &a.riskProfileID }),
+		textEdit(details, "team_id", func(a *agent) *string { return &a.teamID }),
+	}
+	details.done()
+	return changeAgent(f, c, func(r *agentRecord, now time.Time) *failure {
+		if external != "" && external != r.now.Load().externalIdentifier {
+			return invalid(invalidValue("can't be changed", details.at("external_identifier")...))
+		}
+		r.change(now, func(a *agent) {
+			for _, edit := range edits {
+				edit(a)
+			}
+		})
+		return nil
+	})
+}
+
+// textEdit sets the field if the body has it, to "" if it is null.
+func textEdit(p *params, name string, field func(*agent) *string) func(*agent) {
+	given, text := p.has(name), p.text(name, optional)
+	return func(a *agent) {
+		if given {
+			*field(a) = text
+		}
+	}
+}
+
+func retireAgent(f *Fake, c *call) action {
+	return changeAgent(f, c, func(r *agentRecord, now time.Time) *failure {
+		if r.now.Load().status == retired {
+			return invalidAction("The agent is already retired")
+		}
+		r.change(now, func(a *agent) { a.status = retired })
+		return nil
+	})
+}
+
+func reinstateAgent(f *Fake, c *call) action {
+	return changeAgent(f, c, func(r *agentRecord, now time.Time) *failure {
+		if status := r.now.Load().status; status != retired {
+			return invalidAction("An agent must be retired to be reinstated; this one is " + status)
+		}
+		r.change(now, func(a *agent) {
+			a.status = pending
+			if len(r.instances) > 0 {
+				a.status = active
+			}
+		})
+		return nil
+	})
+}
+
+func deleteAgent(f *Fake, c *call) action {
+	return changeAgent(f, c, func(r *agentRecord, _ time.Time) *failure {
+		account := f.account(r.now.Load().accountID)
+		account.agents = slices.DeleteFunc(slices.Clone(account.agents), func(other *agentRecord) bool { return other == r })
+		delete(f.agents, c.id)
+		return nil
+	})
+}
+
+func getAgent(f *Fake, c *call) action {
+	return func() (any, *failure) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		r, problem := f.visibleAgent(c, c.id)
+		if problem != nil {
+			return nil, problem
+		}
+		return success(r.doc()), nil
+	}
+}
+
+func showAgent(f *Fake, c *call) action {
+	id, external := c.query.text("agent_id"), c.query.text("external_identifier")
+	c.query.text("environment_id")
+	c.query.text("include_counts")
+	c.query.text("include_risk_rollup")
+	if id == "" && external == "" {
+		c.refuse(required("agent_id"))
+	}
+	return func() (any, *failure) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if id == "" {
+			if r := f.agentCalled(c.grant.AccountID, external); r != nil {
+				id = r.now.Load().id
+			}
+		}
+		r, problem := f.visibleAgent(c, id)
+		if problem != nil {
+			return nil, problem
+		}
+		return success(r.doc()), nil
+	}
+}
+
+// agentOrder holds the orders of a list of agents.
+var agentOrder = map[string]func(a, b *agent) int{
+	"id":                  func(a, b *agent) int { return cmp.Compare(a.id, b.id) },
+	"name":                func(a, b *agent) int { return cmp.Compare(a.name, b.name) },
+	"status":              func(a, b *agent) int { return cmp.Compare(a.status, b.status) },
+	"external_identifier": func(a, b *agent) int { return cmp.Compare(a.externalIdentifier, b.externalIdentifier) },
+	"timestamp":           func(a, b *agent) int { return a.insertedAt.Compare(b.insertedAt) },
+}
+
+func listAgents(f *Fake, c *call) action {
+	owner := newChoice(c.query, "owner_person_id")
+	profile := newChoice(c.query, "risk_profile_id")
+	team := newChoice(c.query, "team_id")
+	c.query.text("environment_id")
+	l := newListing(c, agentOrder)
+	return func() (any, *failure) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		records := f.account(c.grant.AccountID).agents
+		return l.answer(f, rows[agent]{
+			writes: f.writes,
+			length: len(records),
+			at:     func(n int) *agent { return records[n].now.Load() },
+			keep: func(a *agent) bool {
+				return c.grant.sees(a.accountID, a.id, "") &&
+					owner.takes(a.ownerPersonID) && profile.takes(a.riskProfileID) && team.takes(a.teamID)
+			},
+			doc: func(a *agent) any { return f.agents[a.id].doc() },
+		}), nil
+	}
+}
+
+// A choice is a query parameter that an agent's field must equal. The text
+// null means an empty field; without the parameter every field is chosen.
+type choice struct{ want string }
+
+func newChoice(q *query, name string) choice { return choice{q.text(name)} }
+
+func (c choice) takes(s string) bool {
+	return c.want == "" || c.want == s || c.want == "null" && s == ""
+}

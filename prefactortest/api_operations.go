@@ -1,0 +1,163 @@
+package prefactortest
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+const apiPrefix = "/api/v1"
+
+// An operation is one endpoint of the API.
+type operation struct {
+	name          string // in the journal and in faults
+	method, route string
+	item          string // its _type in a bulk request; empty if it has none
+	itemID        string // the item field with the id of the route
+	write         bool   // changes something, so it takes an idempotency key
+	ingestion     bool   // an ingestion token may call it
+	accountOnly   bool   // a deployment token may not call it
+	prepare       func(*Fake, *call) action
+}
+
+// An action runs a valid call. The action of a write runs under the fake's
+// lock.
+type action func() (doc any, problem *failure)
+
+var operations = []*operation{
+	{name: "agent_instances.register", method: "POST", route: "/agent_instance/register", item: "agent_instances/register",
+		write: true, ingestion: true, prepare: registerInstance},
+	{name: "agent_instances.start", method: "POST", route: "/agent_instance/{id}/start", item: "agent_instances/start",
+		itemID: "agent_instance_id", write: true, ingestion: true, prepare: startInstance},
+	{name: "agent_instances.finish", method: "POST", route: "/agent_instance/{id}/finish", item: "agent_instances/finish",
+		itemID: "agent_instance_id", write: true, ingestion: true, prepare: finishInstance},
+	{name: "agent_instances.terminate", method: "POST", route: "/agent_instance/{id}/terminate", item: "agent_instances/terminate",
+		itemID: "agent_instance_id", write: true, ingestion: true, prepare: terminateInstance},
+	{name: "agent_instances.record_quality", method: "POST", route: "/agent_instance/{id}/record_quality", item: "agent_instances/record_quality",
+		itemID: "agent_instance_id", write: true, ingestion: true, prepare: recordQuality},
+	{name: "agent_instances.update", method: "PUT", route: "/agent_instance/{id}", item: "agent_instances/update",
+		itemID: "agent_instance_id", write: true, prepare: updateInstance},
+	{name: "agent_instances.get", method: "GET", route: "/agent_instance/{id}", item: "agent_instances/show",
+		itemID: "agent_instance_id", ingestion: true, prepare: getInstance},
+	{name: "agent_instances.list", method: "GET", route: "/agent_instance", item: "agent_instances/list",
+		prepare: listInstances},
+
+	{name: "agent_spans.create", method: "POST", route: "/agent_spans", item: "agent_spans/create",
+		write: true, ingestion: true, prepare: createSpan},
+	{name: "agent_spans.finish", method: "POST", route: "/agent_spans/{id}/finish", item: "agent_spans/finish",
+		itemID: "agent_span_id", write: true, ingestion: true, prepare: finishSpan},
+	{name: "agent_spans.get", method: "GET", route: "/agent_spans/{id}", item: "agent_spans/show",
+		itemID: "agent_span_id", prepare: getSpan},
+	{name: "agent_spans.list", method: "GET", route: "/agent_spans", item: "agent_spans/list",
+		prepare: listSpans},
+
+	{name: "agents.create", method: "POST", route: "/agent", item: "agents/create",
+		write: true, accountOnly: true, prepare: createAgent},
+	{name: "agents.update", method: "PUT", route: "/agent/{id}", item: "agents/update",
+		itemID: "agent_id", write: true, accountOnly: true, prepare: updateAgent},
+	{name: "agents.get", method: "GET", route: "/agent/{id}", prepare: getAgent},
+	{name: "agents.show", method: "GET", route: "/agent/show", item: "agents/show", prepare: showAgent},
+	{name: "agents.list", method: "GET", route: "/agent", item: "agents/list", prepare: listAgents},
+	{name: "agents.retire", method: "POST", route: "/agent/{id}/retire", item: "agents/retire",
+		itemID: "agent_id", write: true, accountOnly: true, prepare: retireAgent},
+	{name: "agents.reinstate", method: "POST", route: "/agent/{id}/reinstate", item: "agents/reinstate",
+		itemID: "agent_id", write: true, accountOnly: true, prepare: reinstateAgent},
+	{name: "agents.delete", method: "DELETE", route: "/agent/{id}", item: "agents/delete",
+		itemID: "agent_id", write: true, accountOnly: true, prepare: deleteAgent},
+
+	{name: bulkExecute, method: "POST", route: "/bulk", ingestion: true},
+	{name: "ping", method: "GET", route: "/ping", ingestion: true, prepare: ping},
+	{name: "pfids.generate", method: "POST", route: "/pfid/generate", ingestion: true, prepare: generatePFIDs},
+}
+
+var (
+	operationsByRoute = index(func(op *operation) string { return op.method + " " + op.route })
+	operationsByItem  = index(func(op *operation) string { return op.item })
+)
+
+func ping(*Fake, *call) action {
+	return func() (any, *failure) { return statusDoc{Status: "success"}, nil }
+}
+
+func index(key func(*operation) string) map[string]*operation {
+	m := make(map[string]*operation, len(operations))
+	for _, op := range operations {
+		if k := key(op); k != "" {
+			m[k] = op
+		}
+	}
+	return m
+}
+
+// route finds the operation of a request and the id in its path. op is nil if
+// no route matches.
+func route(method, escapedPath string) (op *operation, id string) {
+	path, ok := strings.CutPrefix(escapedPath, apiPrefix)
+	if !ok {
+		return nil, ""
+	}
+	if op := operationsByRoute[method+" "+path]; op != nil {
+		return op, ""
+	}
+	segments := strings.Split(path, "/")
+	if len(segments) < 3 {
+		return nil, ""
+	}
+	id, err := url.PathUnescape(segments[2])
+	if err != nil || id == "" {
+		return nil, ""
+	}
+	segments[2] = "{id}"
+	return operationsByRoute[method+" "+strings.Join(segments, "/")], id
+}
+
+// otherResources are resources of the API that the fake doesn't have.
+var otherResources = []string{
+	"account", "admin_user", "admin_user_invite", "agent_deployment", "agent_schema_version", "agent_version",
+	"alerts", "api_token", "environment", "integration", "person", "playground", "risk_profile", "team",
+}
+
+// nearMisses describes an unmatched request and the most similar routes.
+func nearMisses(method, path string) string {
+	asked := method + " " + path
+	rest := strings.TrimPrefix(strings.TrimPrefix(path, apiPrefix), "/")
+	if noun, _, _ := strings.Cut(rest, "/"); slices.Contains(otherResources, noun) {
+		return fmt.Sprintf("no route %s: the fake has no %s resources", asked, noun)
+	}
+	near := slices.Clone(operations)
+	slices.SortStableFunc(near, func(a, b *operation) int {
+		return cmp.Compare(a.distance(asked), b.distance(asked))
+	})
+	names := make([]string, 3)
+	for i, op := range near[:len(names)] {
+		names[i] = op.method + " " + apiPrefix + op.route
+	}
+	return fmt.Sprintf("no route %s; near misses: %s", asked, strings.Join(names, ", "))
+}
+
+func (op *operation) distance(asked string) int {
+	return editDistance(op.method+" "+apiPrefix+op.route, asked)
+}
+
+// editDistance counts the single-byte edits that turn a into b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitute := diagonal
+			if a[i] != b[j] {
+				substitute++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substitute, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,91 @@
+package prefactortest
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A query reads a call's query parameters and adds their errors to the call.
+type query struct {
+	call   *call
+	values url.Values
+	known  []string
+}
+
+func (q *query) text(name string) string {
+	q.known = append(q.known, name)
+	return q.values.Get(name)
+}
+
+func (q *query) time(name string) time.Time {
+	s := q.text(name)
+	if s == "" {
+		return time.Time{}
+	}
+	t, problem := parseTime(s)
+	if problem != "" {
+		q.refuse(name, problem)
+	}
+	return t
+}
+
+// number returns a whole number from least to most, or otherwise if it is
+// absent or invalid.
+func (q *query) number(name string, least, most, otherwise int) int {
+	s := q.text(name)
+	if s == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < least || n > most {
+		q.refuse(name, "must be a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
+		return otherwise
+	}
+	return n
+}
+
+func (q *query) refuse(name, message string) { q.call.refuse(invalidValue(message, name)) }
+
+// done refuses, in strict mode, the parameters that weren't read.
+func (q *query) done() {
+	if !q.call.set.strict {
+		return
+	}
+	for name := range q.values {
+		if !slices.Contains(q.known, name) {
+			q.refuse(name, "is not a parameter of this operation")
+		}
+	}
+}
+
+// queryOf turns a bulk item's fields into query parameters:
+// {"pagination":{"offset":1}} becomes pagination[offset]=1.
+func queryOf(doc map[string]jsontext.Value) url.Values {
+	values := make(url.Values)
+	for name, v := range doc {
+		if v.Kind() != '{' {
+			values.Set(name, plain(v))
+			continue
+		}
+		var inner map[string]jsontext.Value
+		decode(v, &inner)
+		for field, v := range inner {
+			values.Set(name+"["+field+"]", plain(v))
+		}
+	}
+	return values
+}
+
+// plain returns a JSON scalar as a query parameter.
+func plain(v jsontext.Value) string {
+	if v.Kind() != '"' {
+		return string(v)
+	}
+	var s string
+	decode(v, &s)
+	return s
+}

@@ -1,0 +1,328 @@
+package prefactortest_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prefactordev/prefactor-go/prefactortest"
+)
+
+func TestCreateSpan(t *testing.T) {
+	t.Parallel()
+	started := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	finished := started.Add(time.Minute)
+	const times = `"started_at":"2026-01-02T03:04:05Z","finished_at":"2026-01-02T03:05:05Z"`
+	tests := []struct {
+		name, status, more string
+		started, finished  time.Time
+	}{
+		{"pending has not started", "pending", times, time.Time{}, time.Time{}},
+		{"active starts now", "active", "", fixed(), time.Time{}},
+		{"active with nulls", "active", `"started_at":null,"finished_at":null,"parent_span_id":null,"result_payload":null`, fixed(), time.Time{}},
+		{"active with a time", "active", `"started_at":"2026-01-02T03:04:05Z"`, started, time.Time{}},
+		{"complete at once", "complete", "", fixed(), fixed()},
+		{"complete with times", "complete", times, started, finished},
+		{"failed with times", "failed", times, started, finished},
+		{"cancelled", "cancelled", times, started, finished},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := prefactortest.New(prefactortest.WithClock(fixed))
+			c := direct(t, f)
+			instance := c.started()
+			details := c.post("/agent_spans", spanBody(instance, tt.status, tt.more)).must(t)
+			if details["type"] != "agent_span" || details["status"] != tt.status || details["schema_title"] != "app:llm" {
+				t.Errorf("the response has the details %v", details)
+			}
+			s, _ := f.Span(details["id"].(string))
+			if s.Status != tt.status || !s.StartedAt.Equal(tt.started) || !s.FinishedAt.Equal(tt.finished) {
+				t.Errorf("the fake holds %s, %v to %v; want %s, %v to %v",
+					s.Status, s.StartedAt, s.FinishedAt, tt.status, tt.started, tt.finished)
+			}
+		})
+	}
+}
+
+func TestPayloadKeepsEveryDigit(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	const payload = `{"n":123456789012345678901234567890.10,"s":"\u0001ü"}`
+	a := c.post("/agent_spans", fmt.Sprintf(
+		`{"details":{"agent_instance_id":%q,"schema_name":"s","status":"complete","payload":%s,"result_payload":%[2]s}}`,
+		c.started(), payload))
+	a.must(t)
+	s := f.Spans()[0]
+	if string(s.Payload) != payload || string(s.ResultPayload) != payload {
+		t.Errorf("the fake holds %s and %s, want %s", s.Payload, s.ResultPayload, payload)
+	}
+	if !strings.Contains(string(a.body), "123456789012345678901234567890.10") {
+		t.Errorf("the response lost digits: %s", a.body)
+	}
+}
+
+func TestCreateSpanRefuses(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	instance := c.started()
+	taken := c.span(instance, "active")
+	tests := []struct {
+		name, body, path, code string
+	}{
+		{"no details", `{}`, "details", "required"},
+		{"details that aren't an object", `{"details":[]}`, "details", "invalid_value"},
+		{"no instance", `{"details":{}}`, "details.agent_instance_id", "required"},
+		{"no schema name", `{"details":{}}`, "details.schema_name", "required"},
+		{"no status", `{"details":{}}`, "details.status", "required"},
+		{"no payload", `{"details":{}}`, "details.payload", "required"},
+		{"an unknown status", spanBody(instance, "running", ""), "details.status", "invalid_value"},
+		{"terminated, which spans never are", spanBody(instance, "terminated", ""), "details.status", "invalid_value"},
+		{"a result of an active span", spanBody(instance, "active", `"result_payload":{}`), "details.result_payload", "invalid_value"},
+		{"a result of a pending span", spanBody(instance, "pending", `"result_payload":{}`), "details.result_payload", "invalid_value"},
+		{"an id that isn't a PFID", spanBody(instance, "active", `"id":"mine"`), "details.id", "invalid_value"},
+		{"an id twice", spanBody(instance, "active", `"id":"`+taken+`"`), "details.id", "invalid_value"},
+		{"a parent that doesn't exist", spanBody(instance, "active", `"parent_span_id":"nope"`), "details.parent_span_id", "invalid_value"},
+		{"a naive time", spanBody(instance, "active", `"started_at":"2026-01-02T03:04:05"`), "details.started_at", "invalid_value"},
+		{"a list for the payload", `{"details":{"payload":[]}}`, "details.payload", "invalid_value"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c.post("/agent_spans", tt.body).invalid(t, tt.path, tt.code)
+		})
+	}
+	if n := len(f.Spans()); n != 1 {
+		t.Errorf("the fake holds %d spans, want 1", n)
+	}
+}
+
+func TestErrorsNameEveryField(t *testing.T) {
+	t.Parallel()
+	a := direct(t, prefactortest.New()).post("/agent_spans", `{"details":{"status":"active","payload":{}}}`)
+	wantJSON(t, a.body, `{"status":"error","code":"validation_errors","message":"The request has invalid fields","errors":{"details":{`+
+		`"agent_instance_id":{"status":"error","code":"required","message":"agent_instance_id is required"},`+
+		`"schema_name":{"status":"error","code":"required","message":"schema_name is required"}}}}`)
+}
+
+func TestClientChosenSpanIDs(t *testing.T) {
+	t.Parallel()
+	const id = "013xrzp12g3nqk8n0000000000000000"
+	f := prefactortest.New()
+	c := direct(t, f)
+	instance := c.started()
+	c.post("/agent_spans", spanBody(instance, "active", `"id":"`+id+`"`)).must(t)
+	c.post("/agent_spans", spanBody(instance, "complete", `"parent_span_id":"`+id+`"`)).must(t)
+	f.AssertTree(t, `
+		instance active
+		└── app:llm active
+		    └── app:llm complete
+	`)
+}
+
+func TestFinishSpan(t *testing.T) {
+	t.Parallel()
+	const conflict = ""
+	tests := []struct{ from, body, to string }{
+		{"pending", `{}`, conflict},
+		{"pending", `{"status":"failed"}`, conflict},
+		{"pending", `{"status":"cancelled"}`, "cancelled"},
+		{"active", `{}`, "complete"},
+		{"active", `{"status":"complete"}`, "complete"},
+		{"active", `{"status":"failed"}`, "failed"},
+		{"active", `{"status":"cancelled"}`, conflict},
+		{"complete", `{}`, conflict},
+		{"failed", `{}`, conflict},
+		{"cancelled", `{"status":"cancelled"}`, conflict},
+	}
+	for _, tt := range tests {
+		t.Run(tt.from+" with "+tt.body, func(t *testing.T) {
+			t.Parallel()
+			f := prefactortest.New(prefactortest.WithClock(fixed))
+			c := direct(t, f)
+			id := c.span(c.started(), tt.from)
+			a := c.post("/agent_spans/"+id+"/finish", tt.body)
+			if tt.to == conflict {
+				a.refused(t, 409, "invalid_action")
+				return
+			}
+			a.must(t)
+			s, _ := f.Span(id)
+			if s.Status != tt.to || !s.StartedAt.Equal(fixed()) || !s.FinishedAt.Equal(fixed()) {
+				t.Errorf("the fake holds %+v", s)
+			}
+		})
+	}
+}
+
+func TestFinishSpanInput(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	id := c.span(c.started(), "active")
+	c.post("/agent_spans/"+id+"/finish",
+		`{"status":"failed","result_payload":{"e":1},"timestamp":"2026-01-02T03:04:05Z","sensitive_encoding":true}`).must(t)
+	s, _ := f.Span(id)
+	if string(s.ResultPayload) != `{"e":1}` || !s.SensitiveEncoding || s.FinishedAt.Year() != 2026 {
+		t.Errorf("the fake holds %+v", s)
+	}
+	c.post("/agent_spans/nope/finish", `{}`).refused(t, 404, "not_found")
+	c.post("/agent_spans/"+id+"/finish", `{"timestamp":"2026-01-02T03:04:05"}`).invalid(t, "timestamp", "invalid_value")
+}
+
+func TestSpansOutsideTheRun(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"pending", "active", "complete", "failed", "cancelled", "terminated"} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			c := direct(t, prefactortest.New())
+			id := c.span(c.instanceIn(status), "active")
+			c.post("/agent_spans/"+id+"/finish", `{}`).must(t)
+		})
+	}
+}
+
+func TestFinishingARunLeavesItsSpans(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	instance := c.started()
+	c.span(instance, "active")
+	c.move(instance, "finish").must(t)
+	f.AssertTree(t, `
+		instance complete
+		└── app:llm active
+	`)
+}
+
+func TestControl(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	instance := c.started()
+	before := c.post("/agent_spans", spanBody(instance, "active", ""))
+	if _, ok := before.doc["control"]; ok {
+		t.Errorf("a control signal before the termination: %s", before.body)
+	}
+	f.Terminate(instance, "budget")
+	id := before.must(t)["id"].(string)
+	for name, a := range map[string]answer{
+		"create": c.post("/agent_spans", spanBody(instance, "active", "")),
+		"finish": c.post("/agent_spans/"+id+"/finish", `{}`),
+	} {
+		a.must(t)
+		if at(a.doc, "control.terminate") != true || at(a.doc, "control.reason") != "budget" {
+			t.Errorf("%s: no control signal in %s", name, a.body)
+		}
+	}
+	again := c.post("/agent_spans/"+id+"/finish", `{}`)
+	again.refused(t, 409, "invalid_action")
+	if _, ok := again.doc["control"]; ok {
+		t.Errorf("an error has a control signal: %s", again.body)
+	}
+}
+
+func TestCloseSpansOnTerminate(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New(prefactortest.CloseSpansOnTerminate())
+	c := direct(t, f)
+	instance := c.started()
+	open := c.span(instance, "active")
+	c.span(instance, "pending")
+	c.span(instance, "complete")
+	f.Terminate(instance, "budget")
+	f.AssertTree(t, `
+		instance terminated (budget)
+		├── app:llm failed
+		├── app:llm cancelled
+		└── app:llm complete
+	`)
+	c.post("/agent_spans/"+open+"/finish", `{}`).refused(t, 409, "invalid_action")
+}
+
+func TestRequireSchemas(t *testing.T) {
+	t.Parallel()
+	schemas := map[string]string{
+		"list":             `{"span_type_schemas":[{"name":"app:llm"}]}`,
+		"legacy map":       `{"span_schemas":{"app:llm":{}}}`,
+		"list beats map":   `{"span_type_schemas":[{"name":"app:llm"}],"span_schemas":{"other":{}}}`,
+		"with identifiers": `{"external_identifier":"1","span_type_schemas":[{"name":"app:llm","params_schema":{}}]}`,
+	}
+	for name, schema := range schemas {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := direct(t, prefactortest.New(prefactortest.RequireSchemas()))
+			id := c.post("/agent_instance/register", `{"agent_schema_version":`+schema+`}`).must(t)["id"].(string)
+			c.span(id, "active")
+			body := strings.Replace(spanBody(id, "active", ""), "app:llm", "other", 1)
+			c.post("/agent_spans", body).invalid(t, "details.schema_name", "invalid_value")
+		})
+	}
+}
+
+func TestSpanCounts(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	instance := c.started()
+	for _, status := range []string{"pending", "active", "complete", "failed", "failed", "cancelled"} {
+		c.span(instance, status)
+	}
+	c.post("/agent_spans/"+c.span(instance, "active")+"/finish", `{}`).must(t)
+	want := prefactortest.SpanCounts{Total: 7, Pending: 1, Active: 1, Complete: 2, Failed: 2, Cancelled: 1, Finished: 5}
+	if i, _ := f.Instance(instance); i.SpanCounts != want {
+		t.Errorf("SpanCounts is %+v, want %+v", i.SpanCounts, want)
+	}
+	a := c.get("/agent_instance/" + instance)
+	if !strings.Contains(string(a.body), `"span_counts":{"total":7,"pending":1,"active":1,"complete":2,"failed":2,"cancelled":1,"finished":5}`) {
+		t.Errorf("the response has other counts: %s", a.body)
+	}
+}
+
+func TestGetSpan(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New())
+	id := c.span(c.started(), "active")
+	if got := c.get("/agent_spans/" + id).must(t)["id"]; got != id {
+		t.Errorf("got the span %v, want %s", got, id)
+	}
+	c.get("/agent_spans/nope").refused(t, 404, "not_found")
+}
+
+func TestListSpans(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New())
+	other := c.post("/agent", `{"details":{"name":"other"}}`).must(t)["id"].(string)
+	first, second := c.started(), c.post("/agent_instance/register", `{"agent_id":"`+other+`"}`).must(t)["id"].(string)
+	create := func(instance, started string) string {
+		return c.post("/agent_spans", spanBody(instance, "active", `"started_at":"`+started+`"`)).must(t)["id"].(string)
+	}
+	one := create(first, "2026-01-01T00:00:00Z")
+	two := create(first, "2026-01-02T00:00:00Z")
+	three := create(second, "2026-01-03T00:00:00Z")
+	tests := []struct {
+		name  string
+		query url.Values
+		want  []string
+	}{
+		{"all", nil, []string{one, two, three}},
+		{"of an instance", url.Values{"agent_instance_id": {first}}, []string{one, two}},
+		{"of an agent", url.Values{"agent_id": {other}}, []string{three}},
+		{"of an instance of another agent", url.Values{"agent_instance_id": {first}, "agent_id": {other}}, nil},
+		{"of an unknown instance", url.Values{"agent_instance_id": {"nope"}}, nil},
+		{"of an unknown agent", url.Values{"agent_id": {"nope"}}, nil},
+		{"from a time on", url.Values{"start_time": {"2026-01-02T00:00:00Z"}}, []string{two, three}},
+		{"until a time", url.Values{"end_time": {"2026-01-02T00:00:00Z"}}, []string{one}},
+		{"newest first", url.Values{"sorting": {"-started_at"}}, []string{three, two, one}},
+		{"with flags", url.Values{"include_summaries": {"true"}, "include_risk_level": {"true"}}, []string{one, two, three}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wantIDs(t, c.get("/agent_spans?"+tt.query.Encode()), tt.want...)
+		})
+	}
+	c.get("/agent_spans?start_time=2026-01-02T00:00:00").invalid(t, "start_time", "invalid_value")
+}

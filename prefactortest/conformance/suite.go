@@ -1,0 +1,181 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/transport"
+)
+
+// A Build builds the stack under test for cfg, on base. The suites call it
+// often, with different configs.
+type Build func(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error)
+
+// A SuiteOption describes a property of the stack to a suite.
+type SuiteOption func(*suite)
+
+// Hedged means that the stack hedges: it may send requests early, and more than
+// retries need. The suite then checks no numbers of requests and connections,
+// no waits, and not that attempts are used up before a call fails in the storm.
+func Hedged() SuiteOption { return func(s *suite) { s.hedged = true } }
+
+type suite struct {
+	build  Build
+	hedged bool
+}
+
+func newSuite(build Build, options []SuiteOption) *suite {
+	s := &suite{build: build}
+	for _, set := range options {
+		set(s)
+	}
+	return s
+}
+
+// inBubble runs a test of the stack in virtual time.
+func (s *suite) inBubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	watchGoroutines(func(strays func() []string) {
+		if inBubble(t, f) {
+			broken(t, holdsConcurrent, nil, "goroutines are left that never end, in %s", strings.Join(strays(), ", "))
+		}
+	})
+}
+
+// A rig is a stack under test with its fake.
+type rig struct {
+	fake     *prefactortest.Fake
+	client   *transport.Client
+	base     *watchedBase
+	instance string
+}
+
+// rig builds the stack under test, and makes an active instance on the fake.
+func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base http.RoundTripper, tune func(*middleware.Config)) *rig {
+	t.Helper()
+	cfg := middleware.NewConfig(url, prefactortest.Token)
+	if tune != nil {
+		tune(&cfg)
+	}
+	watched := &watchedBase{RoundTripper: base}
+	rt, err := s.build(cfg, watched)
+	if err != nil {
+		t.Fatalf("building the stack: %v", err)
+	}
+	client, err := transport.NewClient(url, rt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{fake: fake, client: client, base: watched, instance: activeInstance(t, fake)}
+}
+
+// activeInstance registers and starts an instance.
+func activeInstance(t *testing.T, fake *prefactortest.Fake) string {
+	t.Helper()
+	client, err := transport.NewClient("http://localhost", fake.RoundTripper())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := transport.WithHeader("Authorization", "Bearer "+prefactortest.Token)
+	registered, err := opRegister.Do(t.Context(), client, transport.Input{Body: map[string]any{
+		"agent_id": prefactortest.AgentID, "environment_id": prefactortest.EnvironmentID,
+		"agent_version":        map[string]any{"external_identifier": "1"},
+		"agent_schema_version": map[string]any{"external_identifier": "1"},
+	}}, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := registered.Details.ID
+	if _, err := opStart.Do(t.Context(), client, transport.Input{Values: []string{id}, Body: struct{}{}}, token); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// identified is the response of an operation that returns one record.
+type identified struct {
+	Details struct {
+		ID string `json:"id"`
+	} `json:"details"`
+}
+
+// Check implements [transport.Checker].
+func (d *identified) Check(jsontext.Value) error {
+	if d.Details.ID == "" {
+		return errors.New("its document has no details")
+	}
+	return nil
+}
+
+var (
+	opRegister = transport.NewOp[identified]("agent_instances.register", http.MethodPost, "/agent_instance/register")
+	opStart    = transport.NewOp[identified]("agent_instances.start", http.MethodPost, "/agent_instance/{id}/start")
+	opCreate   = transport.NewOp[identified](spanCreate, http.MethodPost, "/agent_spans")
+)
+
+// create makes one span through the stack under test.
+func (r *rig) create(ctx context.Context, options ...transport.Option) error {
+	_, err := opCreate.Do(ctx, r.client, transport.Input{Body: map[string]any{"details": map[string]any{
+		"agent_instance_id": r.instance, "schema_name": "llm", "status": "active", "payload": map[string]any{},
+	}}}, options...)
+	return err
+}
+
+// checkInvariants checks what must hold after any single call that returned
+// err.
+func (r *rig) checkInvariants(t *testing.T, err error) {
+	t.Helper()
+	journal := of(spanCreate, r.fake.Journal())
+	spans := len(r.fake.Spans())
+	switch {
+	case err == nil && spans != 1:
+		broken(t, holdsOnce, journal, "the call succeeded, and created %d spans", spans)
+	case err != nil && spans > 1:
+		broken(t, holdsOnce, journal, "the call failed, and created %d spans: %v", spans, err)
+	case err != nil && spans == 1 && !errs.MaybeApplied(err):
+		broken(t, holdsOnce, journal, "MaybeApplied is false, but the span was created: %v", err)
+	}
+	r.checkKeys(t, journal, err)
+	r.checkError(t, journal, err)
+	if open := r.base.open.Load(); open != 0 {
+		broken(t, holdsBodies, journal, "%d response bodies are open", open)
+	}
+	if n := r.base.read.Load(); n > transport.MaxAnswer+(1<<20) {
+		broken(t, holdsBound, journal, "%d bytes of a response were read", n)
+	}
+}
+
+// checkKeys checks the keys of a call that returned err.
+func (r *rig) checkKeys(t *testing.T, journal []prefactortest.Exchange, err error) {
+	t.Helper()
+	keys := make(map[string]bool)
+	for _, x := range journal {
+		keys[x.Key] = true
+		if x.Key == "" || x.HeaderKey != x.BodyKey {
+			broken(t, holdsKey, []prefactortest.Exchange{x}, "a request carries the key %q in its header and %q in its body", x.HeaderKey, x.BodyKey)
+		}
+	}
+	if len(keys) > 1 {
+		broken(t, holdsKey, journal, "one call had %d keys", len(keys))
+	}
+	if failure, ok := errors.AsType[*errs.Error](err); ok && len(keys) == 1 && !keys[failure.Key] {
+		broken(t, holdsKey, journal, "the error has the key %q", failure.Key)
+	}
+}
+
+// checkError checks that err doesn't show the token.
+func (r *rig) checkError(t *testing.T, journal []prefactortest.Exchange, err error) {
+	t.Helper()
+	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), prefactortest.Token) {
+		broken(t, holdsToken, journal, "the error shows the token")
+	}
+}

@@ -1,0 +1,86 @@
+package prefactortest_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prefactordev/prefactor-go/prefactortest"
+)
+
+// A call that is repeated until it succeeds is applied once, whatever strikes
+// it.
+func TestStorm(t *testing.T) {
+	t.Parallel()
+	const workers, spans = 16, 25
+	eachFace(t, func(t *testing.T, f *prefactortest.Fake, c client) {
+		instance := c.started()
+		f.Inject(prefactortest.Storm(0.3)...)
+		call := func(path, body string) answer {
+			for {
+				if a, err := c.send(c.request("POST", path, body)); err == nil && a.status == 200 {
+					return a
+				}
+			}
+		}
+		var wg sync.WaitGroup
+		for w := range workers {
+			wg.Go(func() {
+				for n := range spans {
+					key := fmt.Sprintf("create-%d-%d", w, n)
+					id := call("/agent_spans", withKey(spanBody(instance, "active", ""), key)).doc["details"].(map[string]any)["id"].(string)
+					call("/agent_spans/"+id+"/finish", `{"idempotency_key":"finish"}`)
+				}
+			})
+		}
+		wg.Wait()
+		f.Heal()
+		want := prefactortest.SpanCounts{Total: workers * spans, Complete: workers * spans, Finished: workers * spans}
+		if i, _ := f.Instance(instance); i.SpanCounts != want {
+			t.Errorf("SpanCounts is %+v, want %+v", i.SpanCounts, want)
+		}
+		committed := map[string]int{}
+		for _, x := range f.Journal() {
+			if x.Committed {
+				committed[x.Path+x.Key]++
+			}
+		}
+		for call, times := range committed {
+			if times != 1 {
+				t.Errorf("%s was committed %d times", call, times)
+			}
+		}
+	})
+}
+
+func TestStormStrikesAtItsRate(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	f.Inject(prefactortest.Storm(0.3)...)
+	c := direct(t, f)
+	const n = 4000
+	for range n {
+		c.send(c.request("GET", "/ping", ""))
+	}
+	kinds := map[string]int{}
+	struck := 0
+	for _, x := range f.Journal() {
+		if x.Fault != "" {
+			struck++
+			_, what, _ := strings.Cut(x.Fault, ", ")
+			kinds[what]++
+		}
+	}
+	if struck < n*27/100 || struck > n*33/100 {
+		t.Errorf("%d of %d requests were struck, want about 30 %%", struck, n)
+	}
+	for what, times := range kinds {
+		if share := float64(times) / float64(struck); share < 0.10 || share > 0.19 {
+			t.Errorf("%q has a share of %.2f, want about a seventh", what, share)
+		}
+	}
+	if len(kinds) != 7 {
+		t.Errorf("%d kinds of faults struck, want 7", len(kinds))
+	}
+}

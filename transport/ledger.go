@@ -1,0 +1,348 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"reflect"
+	"sync"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+// ledger is the account of what was written to connections for one call. It
+// decides whether the server may have carried the call out, and nothing else
+// does.
+//
+// What is written is reported by net/http's trace hooks, one trace a call: the
+// call's context hands it out to whoever asks for a trace (see callContext), so
+// that neither a request nor a context is copied for it, and a base that doesn't
+// trace costs nothing. A write is open until a response settles it as refused;
+// an error settles nothing.
+type ledger struct {
+	mu     sync.Mutex
+	trace  *httptrace.ClientTrace // made when the first asks for it
+	holder *send                  // the send that the trace's reports are of
+	first  send                   // the memory of sends that don't overlap
+
+	flying  *send // the sends in progress, as a list
+	open    int   // writes that no response has settled
+	strays  int   // writes past the wire, by a transport of a layer's own
+	sends   int   // requests that came to the wire
+	written int   // all writes
+	reused  bool  // the last connection had been used before
+
+	success *http.Response // the last 2xx response, which may yet say "error"
+}
+
+// account returns the call's ledger; for a nil call one that nobody reads.
+func (c *Call) account() *ledger {
+	if c == nil {
+		return new(ledger)
+	}
+	return &c.ledger
+}
+
+// send is one request at the wire, from its beginning to its response or error.
+type send struct {
+	*ledger
+	ctx  context.Context // of the request
+	base baseTraits
+	next *send // in the list of those in progress
+
+	inProgress bool
+	asked      int      // for a connection
+	got        int      // connections
+	wrote      int      // header blocks: one a try, net/http's own replays included
+	conn       net.Conn // the last that it got
+	before     int64    // bytes that were written to conn before it got it
+}
+
+// baseTraits is what is known of a base.
+type baseTraits struct {
+	exact bool // an [http.Transport]: when it returns, its round trip is over
+	h2c   bool // it may speak HTTP/2 without TLS
+}
+
+func traitsOf(base http.RoundTripper) baseTraits {
+	t, ok := base.(*http.Transport)
+	if !ok || traceKey == nil {
+		return baseTraits{h2c: true}
+	}
+	return baseTraits{exact: true, h2c: t.Protocols != nil && t.Protocols.UnencryptedHTTP2()}
+}
+
+// begin enters a request into the account, and returns the context to send it
+// with. Of the requests of a call that overlap the first has the call's trace;
+// any other one gets a trace of its own.
+func (l *ledger) begin(ctx context.Context, base baseTraits) (*send, context.Context) {
+	s, shared := l.enter(ctx, base)
+	if shared {
+		return s, ctx
+	}
+	own := l.hooks(func() *send { return s })
+	carrier, ok := ctx.Value(carrierKey{}).(*callContext)
+	if ok && httptrace.ContextClientTrace(ctx) == l.callTrace(carrier.Context) {
+		return s, &tracedContext{ctx, joined(own, carrier.Context)}
+	}
+	return s, httptrace.WithClientTrace(ctx, own) // beside the trace of a layer
+}
+
+// tracedContext is a context with another trace.
+type tracedContext struct {
+	context.Context
+	trace *httptrace.ClientTrace
+}
+
+func (c *tracedContext) Value(key any) any {
+	if key == traceKey {
+		return c.trace
+	}
+	return c.Context.Value(key)
+}
+
+// joined returns trace with the hooks of outer's trace, if it has one.
+func joined(trace *httptrace.ClientTrace, outer context.Context) *httptrace.ClientTrace {
+	if httptrace.ContextClientTrace(outer) == nil {
+		return trace
+	}
+	return httptrace.ContextClientTrace(httptrace.WithClientTrace(outer, trace))
+}
+
+// enter adds a send to those in progress. shared reports that it has the call's
+// trace.
+func (l *ledger) enter(ctx context.Context, base baseTraits) (s *send, shared bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sends++
+	shared = l.holder == nil && CallFrom(ctx) != nil
+	if s = &l.first; !shared || s.inProgress {
+		s = new(send)
+	}
+	*s = send{ledger: l, ctx: ctx, base: base, next: l.flying, inProgress: true}
+	l.flying = s
+	if shared {
+		l.holder = s
+	}
+	return s, shared
+}
+
+// hooks returns a trace whose reports are entered for the send that of returns,
+// if it returns one.
+func (l *ledger) hooks(of func() *send) *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if s := of(); s != nil {
+				s.asked++
+			}
+		},
+		GotConn: func(info httptrace.GotConnInfo) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.reused = info.Reused
+			if s := of(); s != nil {
+				s.got++
+				s.conn = info.Conn
+				s.before, _ = bytesWritten(info.Conn)
+			}
+		},
+		WroteHeaders: func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.written++
+			if s := of(); s != nil {
+				s.wrote++
+			} else {
+				l.strays++
+			}
+		},
+	}
+}
+
+// callTrace returns the call's trace, with the hooks of outer, the trace of the
+// caller's context, which may be nil.
+func (l *ledger) callTrace(outer context.Context) *httptrace.ClientTrace {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.trace == nil {
+		l.trace = joined(l.hooks(func() *send { return l.holder }), outer)
+	}
+	return l.trace
+}
+
+// leave takes a send that has ended out of those in progress.
+func (s *send) leave() {
+	s.inProgress = false
+	if s.holder == s {
+		s.holder = nil
+	}
+	for at := &s.flying; *at != nil; at = &(*at).next {
+		if *at == s {
+			*at = s.next
+			return
+		}
+	}
+}
+
+// answered enters the response of a send. refused reports that the server, or
+// whoever answered for it, did not take the request on: that settles one write,
+// the last, and none of those before it.
+func (s *send) answered(resp *http.Response, refused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leave()
+	writes := max(s.wrote, 1) // a base that doesn't trace has sent it once
+	if refused {
+		writes--
+	}
+	s.open += writes
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		s.success = resp
+	}
+}
+
+// refuse settles the write whose response is resp: its document says "error".
+// A response that a layer made by itself settles nothing.
+func (l *ledger) refuse(resp *http.Response) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if resp != nil && l.success == resp {
+		l.success = nil
+		l.open--
+	}
+}
+
+// lost enters the error with which the sending of a request with this body ended,
+// and returns it typed.
+func (s *send) lost(err error, body io.ReadCloser) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leave()
+	reach := s.reach(s.ctx.Err() != nil, body)
+	err = errs.FromBase(s.ctx, err, reach)
+	switch {
+	case reach == errs.ReachWritten:
+		s.open += max(s.wrote, 1)
+	case (reach == errs.ReachUnknown || reach == errs.ReachRead) && (errs.KindOf(err) == errs.KindOther || errs.MaybeApplied(err)):
+		s.open++
+	}
+	return err
+}
+
+// reach returns how far a send came that ended in an error; ended reports that
+// its context had ended.
+func (s *send) reach(ended bool, body io.ReadCloser) errs.Reach {
+	switch {
+	case s.wrote == 1 && s.got == 1 && s.unwritten():
+		return errs.ReachConnected
+	case s.wrote > 0:
+		return errs.ReachWritten
+	case s.asked == 0 && (s.base.exact || !ended && untouched(body)):
+		return errs.ReachUntouched
+	case s.asked == 0 && body != nil && body != http.NoBody:
+		return errs.ReachRead
+	case s.asked == 0:
+		return errs.ReachUnknown
+	case ended && !s.base.exact, ended && s.got > 0 && !s.http1():
+		return errs.ReachWritten // it may still be written
+	case s.got > 0:
+		return errs.ReachConnected
+	}
+	return errs.ReachUnconnected
+}
+
+// unwritten reports that nothing arrived at the connection of what was written:
+// the report of a write comes when the header is buffered, and a cancellation may
+// close the connection before the buffer is flushed. This is known for HTTP/1
+// over a connection that counts.
+func (s *send) unwritten() bool {
+	now, counts := bytesWritten(s.conn)
+	return counts && now == s.before && s.base.exact && s.http1()
+}
+
+// http1 reports whether the connection surely speaks HTTP/1, whose round trip
+// doesn't end before its writer does. That of HTTP/2 may.
+func (s *send) http1() bool {
+	if secure, ok := s.conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		return secure.ConnectionState().NegotiatedProtocol != "h2"
+	}
+	return !s.base.h2c
+}
+
+// bytesWritten returns how many bytes were written to a connection, if it counts
+// them, as those of middleware.NewBase do.
+func bytesWritten(conn net.Conn) (n int64, ok bool) {
+	for conn != nil {
+		if counter, ok := conn.(interface{ BytesWritten() int64 }); ok {
+			return counter.BytesWritten(), true
+		}
+		outer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		conn = outer.NetConn()
+	}
+	return 0, false
+}
+
+// untouched reports whether a request's body is one of this package's of which
+// nothing was read. net/http treats readers that it knows better than others, so
+// the body is one of them, and this looks into it.
+func untouched(body io.ReadCloser) bool {
+	if body == nil || reflect.TypeOf(body) != replayableBody {
+		return false
+	}
+	reader, ok := reflect.ValueOf(body).Field(0).Interface().(*bytes.Reader)
+	return ok && int64(reader.Len()) == reader.Size() && reader.Size() > 0
+}
+
+// replayableBody is the type of the bodies that setBody makes.
+var replayableBody = reflect.TypeOf(io.NopCloser(bytes.NewReader(nil)))
+
+// maybeApplied reports whether the server may have carried the call out.
+func (l *ledger) maybeApplied() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open > 0 || l.strays > 0 {
+		return true
+	}
+	for s := l.flying; s != nil; s = s.next {
+		if dialing := s.asked > 0 && s.got == 0; !dialing || !s.base.exact || s.ctx.Err() == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// sent returns how many requests came to the wire, how many were written to
+// connections, and whether the last went over one that had been used before.
+func (l *ledger) sent() (sends, written int, reused bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sends, l.written, l.reused
+}
+
+// traceKey is the key under which net/http looks for a trace in a context. It
+// isn't exported, so it is learned once by letting httptrace ask.
+var traceKey = func() any {
+	asked := new(keySpy)
+	httptrace.ContextClientTrace(asked)
+	return asked.key
+}()
+
+// keySpy is a context that remembers the key that it was asked for.
+type keySpy struct {
+	context.Context
+	key any
+}
+
+func (s *keySpy) Value(key any) any {
+	s.key = key
+	return nil
+}

@@ -1,0 +1,146 @@
+package rawjson
+
+import (
+	stdjson "encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/prefactordev/prefactor-go/errs"
+)
+
+// Encode returns v as JSON, the same bytes for the same value: maps are sorted,
+// so that a call that is repeated with its key has the body that it had. Bytes
+// that aren't UTF-8, as of a text that was cut within a character, become U+FFFD
+// and don't lose a call. A number of encoding/json keeps its digits. The error
+// is an [errs.ClientError] that names the field that can't be encoded.
+func Encode(v any) (jsontext.Value, error) {
+	text, err := json.Marshal(v, encoding)
+	if err != nil {
+		return nil, &errs.ClientError{Field: fieldOf(err), Problem: "can't be encoded as JSON: " + err.Error()}
+	}
+	return text, nil
+}
+
+var encoding = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true), json.WithMarshalers(exactNumbers))
+
+// exactNumbers encodes a number of encoding/json as what it is; its type is a
+// string to encoding/json/v2.
+var exactNumbers = json.MarshalToFunc(func(enc *jsontext.Encoder, n stdjson.Number) error {
+	return enc.WriteValue(jsontext.Value(n))
+})
+
+// EncodeObject is [Encode] for a value that must encode to a JSON object. The
+// error is an [errs.ClientError] that names field, or what in it can't be
+// encoded.
+func EncodeObject(field string, v any) (Object, error) {
+	text, err := Encode(v)
+	if err != nil {
+		return nil, Within(field, err)
+	}
+	if kind := text.Kind(); kind != '{' {
+		return nil, &errs.ClientError{Field: field, Problem: "must encode to a JSON object: it encodes to " + kindName(kind)}
+	}
+	return Object(text), nil
+}
+
+// Encoded returns v, a member of an input that must be a JSON object, in a form
+// that [CheckObject] need not encode to check: nil for a nil Object, and an
+// [Object] for any value that isn't a map. A value that doesn't encode to an
+// object is returned as it is.
+func Encoded(v any) any {
+	switch member := v.(type) {
+	case nil, map[string]any:
+		return v
+	case Object:
+		if member == nil {
+			return nil
+		}
+		return v
+	}
+	if object, err := EncodeObject("", v); err == nil {
+		return object
+	}
+	return v
+}
+
+// CheckObject reports whether v, a member of an input, encodes to a JSON object;
+// nil is fine. What [Encoded] returns isn't encoded for it: what can't be encoded
+// in a map is found when the input is. The error is an [errs.ClientError] that
+// names field.
+func CheckObject(field string, v any) error {
+	switch member := v.(type) {
+	case nil, map[string]any:
+		return nil
+	case Object:
+		if member == nil || jsontext.Value(member).Kind() == '{' {
+			return nil
+		}
+	}
+	_, err := EncodeObject(field, v)
+	return err
+}
+
+// wholeBody is the field of an error that lies in no field of its own.
+const wholeBody = "body"
+
+// Within returns err, the error of an input that is part of another, as an error
+// of the whole: an [errs.ClientError] names its field within the one called
+// parent, such as "items[2].status". Any other error, nil included, is returned
+// as it is.
+func Within(parent string, err error) error {
+	input, ok := errors.AsType[*errs.ClientError](err)
+	switch {
+	case !ok:
+		return err
+	case input.Field == wholeBody:
+		return &errs.ClientError{Field: parent, Problem: input.Problem}
+	}
+	return &errs.ClientError{Field: parent + "." + input.Field, Problem: input.Problem}
+}
+
+// fieldOf returns the name of what couldn't be encoded, as the caller knows it:
+// without the envelope "details".
+func fieldOf(err error) string {
+	var at jsontext.Pointer
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		at = semantic.JSONPointer
+	} else if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		at = syntax.JSONPointer
+	}
+	var field strings.Builder
+	for token := range at.Tokens() {
+		switch _, err := strconv.ParseUint(token, 10, 32); {
+		case err == nil:
+			field.WriteString("[" + token + "]")
+		case field.Len() > 0:
+			field.WriteString("." + token)
+		default:
+			field.WriteString(token)
+		}
+	}
+	if field.Len() == 0 {
+		return wholeBody
+	}
+	return strings.TrimPrefix(field.String(), "details.")
+}
+
+// kindName names a kind of JSON value.
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "a boolean"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case '[':
+		return "an array"
+	}
+	return kind.String()
+}

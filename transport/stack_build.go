@@ -1,0 +1,88 @@
+package transport
+
+import (
+	"net/http"
+	"slices"
+)
+
+// RoundTripper builds the stack on base, and returns a round tripper that is
+// safe for concurrent use, unwraps (see [As]) and forwards CloseIdleConnections
+// to base. It works under a [Client] and, for requests of any kind, under an
+// [http.Client].
+//
+// base may be a built stack itself. Positions are checked in each stack by
+// itself.
+//
+// A stack with mistakes is refused with all of them at once, joined: an
+// [errs.ClientError] each.
+func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
+	if err := s.check(base); err != nil {
+		return nil, err
+	}
+	b := &built{base: base, outer: base}
+	if inner, ok := As[*built](base); ok {
+		b.retries = inner.retries
+	} else { // a stack on a stack has its wire already
+		b.outer = newWire(base)
+	}
+	for _, e := range slices.Backward(s.entries) {
+		b.retries = b.retries || e.scope == Retries
+		rt := e.wrap(b.outer)
+		if rt == nil {
+			return nil, mistake("layer %q wraps to nil: its wrap function must return a round tripper", e.name)
+		}
+		b.outer = complete(rt, b.outer)
+	}
+	b.next = nextOf(b.outer)
+	return b, nil
+}
+
+// built is a stack on its base.
+type built struct {
+	outer http.RoundTripper // the outermost layer, or the wire
+	next  Next              // of outer
+	base  http.RoundTripper
+
+	retries bool // one of the layers, or of those of a stack below, retries
+}
+
+func (b *built) RoundTrip(req *http.Request) (*http.Response, error) { return b.outer.RoundTrip(req) }
+
+func (b *built) Unwrap() http.RoundTripper { return b.outer }
+
+func (b *built) CloseIdleConnections() { CloseIdleConnections(b.base) }
+
+// As finds the first round tripper of type T in rt: rt itself, a layer of a
+// built stack, its base, or what any of these unwraps to by an Unwrap or
+// WrappedRoundTripper method that returns an [http.RoundTripper].
+//
+//	base, ok := transport.As[*http.Transport](rt)
+func As[T any](rt http.RoundTripper) (found T, ok bool) {
+	for rt != nil {
+		if found, ok = rt.(T); ok {
+			return found, true
+		}
+		switch outer := rt.(type) {
+		case *foreignTripper:
+			if found, ok = As[T](outer.RoundTripper); ok {
+				return found, true
+			}
+			rt = outer.inner
+		case interface{ Unwrap() http.RoundTripper }:
+			rt = outer.Unwrap()
+		case interface{ WrappedRoundTripper() http.RoundTripper }:
+			rt = outer.WrappedRoundTripper()
+		default:
+			rt = nil
+		}
+	}
+	return found, false
+}
+
+// CloseIdleConnections closes the idle connections of rt, or of the first round
+// tripper that rt unwraps to that can.
+func CloseIdleConnections(rt http.RoundTripper) {
+	if closer, ok := As[interface{ CloseIdleConnections() }](rt); ok {
+		closer.CloseIdleConnections()
+	}
+}

@@ -32,6 +32,7 @@ type ledger struct {
 	flying  *send // the sends in progress, as a list
 	open    int   // writes that no response has settled
 	strays  int   // writes past the wire, by a transport of a layer's own
+	late    int   // writes that were answered before they were reported, as HTTP/2 may
 	sends   int   // requests that came to the wire
 	written int   // all writes
 	reused  bool  // the last connection had been used before
@@ -156,9 +157,12 @@ func (l *ledger) hooks(of func() *send) *httptrace.ClientTrace {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.written++
-			if s := of(); s != nil {
+			switch s := of(); {
+			case s != nil:
 				s.wrote++
-			} else {
+			case l.late > 0:
+				l.late--
+			default:
 				l.strays++
 			}
 		},
@@ -198,6 +202,9 @@ func (s *send) answered(resp *http.Response, refused bool) {
 	defer s.mu.Unlock()
 	s.leave()
 	writes := max(s.wrote, 1) // a base that doesn't trace has sent it once
+	if s.got > 0 && s.wrote == 0 {
+		s.late++
+	}
 	if refused {
 		writes--
 	}

@@ -47,7 +47,10 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := either(w.base.RoundTrip(req))
 	if err != nil {
-		return nil, s.lost(err, body)
+		err = s.lost(err, body)
+		wait, _ := errs.RetryAfter(err) // a proxy's
+		call.ask(wait)
+		return nil, err
 	}
 	if resp.StatusCode >= 300 {
 		call.ask(errs.ParseRetryAfter(resp.Header))

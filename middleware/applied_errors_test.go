@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -214,12 +215,13 @@ func (a *slowAPI) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
 	case <-req.Context().Done():
 	case <-a.end:
 	}
+	panic(http.ErrAbortHandler) // or the client might get an answer after all
 }
 
 // inFlight are the ways in which a call ends while the server carries it out.
 var inFlight = map[string]func(ctx context.Context, api *slowAPI, cfg *config) (context.Context, context.CancelFunc){
 	"canceled": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
-		return api.cancels(ctx, nil)
+		return api.cancels(ctx, context.Canceled)
 	},
 	"canceled with a cause": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
 		return api.cancels(ctx, errors.New("shutting down"))
@@ -227,8 +229,10 @@ var inFlight = map[string]func(ctx context.Context, api *slowAPI, cfg *config) (
 	"canceled with a cause of ours": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
 		return api.cancels(ctx, &errs.ClientError{Field: "name", Problem: "is empty"})
 	},
-	"caller's deadline": func(ctx context.Context, _ *slowAPI, _ *config) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, 100*time.Millisecond)
+	"caller's deadline": func(ctx context.Context, api *slowAPI, _ *config) (context.Context, context.CancelFunc) {
+		expiring := newExpiring(ctx)
+		go api.whenArrived(expiring, expiring.expire)
+		return expiring, expiring.expire
 	},
 	"attempt's timeout": func(ctx context.Context, _ *slowAPI, cfg *config) (context.Context, context.CancelFunc) {
 		cfg.RequestTimeout = 100 * time.Millisecond
@@ -239,14 +243,17 @@ var inFlight = map[string]func(ctx context.Context, api *slowAPI, cfg *config) (
 // cancels returns a context that ends when the first request has come.
 func (a *slowAPI) cancels(ctx context.Context, cause error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-a.arrived:
-		case <-ctx.Done():
-		}
-		cancel(cause)
-	}()
+	go a.whenArrived(ctx, func() { cancel(cause) })
 	return ctx, func() { cancel(nil) }
+}
+
+// whenArrived calls end when the first request has come, unless ctx ends before.
+func (a *slowAPI) whenArrived(ctx context.Context, end func()) {
+	select {
+	case <-a.arrived:
+		end()
+	case <-ctx.Done():
+	}
 }
 
 func TestWhatALayerSendsPastTheWireMayHaveBeenApplied(t *testing.T) {
@@ -311,6 +318,45 @@ func TestTheEndOfASendPastTheWire(t *testing.T) {
 					t.Fatalf("nothing was sent: %v", err)
 				}
 				checkApplied(t, err, tt.applied)
+			})
+		}
+	}
+}
+
+// A layer may even write to a connection by hand, which nothing traces. Then its
+// error decides.
+func TestASendPastTheWireThatNothingTracesIsJudgedByItsError(t *testing.T) {
+	t.Parallel()
+	byHand := func(req *http.Request, _ transport.Next) (*http.Response, error) {
+		defer req.Body.Close()
+		conn, err := (&net.Dialer{}).DialContext(req.Context(), "tcp", req.URL.Host)
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		if err := req.Write(conn); err != nil {
+			return nil, err
+		}
+		return http.ReadResponse(bufio.NewReader(conn), req)
+	}
+	for _, tt := range []struct {
+		name    string
+		end     reply // nil for a connection that is refused
+		applied bool
+	}{
+		{"reset", reset, true},
+		{"closed without an answer", hangUp, true},
+		{"connection refused", nil, false},
+	} {
+		for position, put := range positions {
+			t.Run(tt.name+"/"+position, func(t *testing.T) {
+				t.Parallel()
+				s := serve(t, always(tt.end))
+				if tt.end == nil {
+					s.refuse()
+				}
+				cfg := quickConfig(s.url)
+				checkApplied(t, post(t.Context(), newClient(t, put(newLayer("by hand", byHand))(keyed(cfg)), s.url, newBase(t, cfg))), tt.applied)
 			})
 		}
 	}

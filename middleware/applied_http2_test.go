@@ -33,9 +33,9 @@ type front struct {
 	bodies []string // of the requests that came whole, in their order
 }
 
-// ending2 ends a request, which is stream's. It reports whether the connection
+// streamEnd ends a request, which is stream's. It reports whether the connection
 // stays open.
-type ending2 func(c *http2Conn, stream uint32) bool
+type streamEnd func(c *http2Conn, stream uint32) bool
 
 // http2Conn is a connection of a front.
 type http2Conn struct {
@@ -54,7 +54,7 @@ const (
 
 // serveFront starts a front. The script gets the number of a request, 1 for the
 // first, whatever connection it comes over.
-func serveFront(t testing.TB, script func(number int) ending2) (f *front, trust func(*http.Transport)) {
+func serveFront(t testing.TB, script func(number int) streamEnd) (f *front, trust func(*http.Transport)) {
 	t.Helper()
 	settings, trust := certified()
 	settings = settings.Clone()
@@ -97,7 +97,7 @@ func (f *front) checkSame(t testing.TB) {
 	}
 }
 
-func (c *http2Conn) serve(script func(number int) ending2) {
+func (c *http2Conn) serve(script func(number int) streamEnd) {
 	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	if _, err := io.ReadFull(c, make([]byte, len(preface))); err != nil {
 		return
@@ -151,25 +151,25 @@ func (c *http2Conn) write(kind, flags byte, stream uint32, payload ...byte) {
 	_, _ = c.Write(append(frame, payload...))
 }
 
-// answer2 writes a whole response.
-func answer2(status int, contentType, body string) ending2 {
+// answerStream writes a whole response.
+func answerStream(status int, contentType, body string) streamEnd {
 	return func(c *http2Conn, stream uint32) bool {
-		c.write(frameHeaders, flagEndHeaders, stream, header2(status, contentType)...)
+		c.write(frameHeaders, flagEndHeaders, stream, encodeHeader(status, contentType)...)
 		c.write(frameData, flagEnd, stream, []byte(body)...)
 		return true
 	}
 }
 
-// header2 encodes a header by RFC 7541: two literals without indexing, whose
+// encodeHeader encodes a header by RFC 7541: two literals without indexing, whose
 // names are in the static table.
-func header2(status int, contentType string) []byte {
+func encodeHeader(status int, contentType string) []byte {
 	encoded := append([]byte{0x08, 3}, strconv.Itoa(status)...)    // :status
 	encoded = append(encoded, 0x0f, 31-15, byte(len(contentType))) // content-type
 	return append(encoded, contentType...)
 }
 
 // resets ends a stream with a code.
-func resets(code uint32) ending2 {
+func resets(code uint32) streamEnd {
 	return func(c *http2Conn, stream uint32) bool {
 		c.write(frameReset, 0, stream, binary.BigEndian.AppendUint32(nil, code)...)
 		return true
@@ -178,7 +178,7 @@ func resets(code uint32) ending2 {
 
 // goesAway ends a connection with a code, and says that it has looked at no
 // stream, or at all.
-func goesAway(code uint32, looked bool) ending2 {
+func goesAway(code uint32, looked bool) streamEnd {
 	return func(c *http2Conn, stream uint32) bool {
 		last := uint32(0)
 		if looked {
@@ -190,12 +190,12 @@ func goesAway(code uint32, looked bool) ending2 {
 }
 
 // drops ends the connection as a reply of HTTP/1 does.
-func drops(end reply) ending2 {
+func drops(end reply) streamEnd {
 	return func(c *http2Conn, _ uint32) bool { return end(c.Conn) }
 }
 
-// refusing2 is what e does, with the front's listener closed before.
-func refusing2(e ending2) ending2 {
+// refusingConns is what e does, with the front's listener closed before.
+func refusingConns(e streamEnd) streamEnd {
 	return func(c *http2Conn, stream uint32) bool {
 		c.front.refuse()
 		return e(c, stream)
@@ -203,18 +203,18 @@ func refusing2(e ending2) ending2 {
 }
 
 // breaksOff ends a stream with a code in the middle of its answer.
-func breaksOff(status int, code uint32) ending2 {
+func breaksOff(status int, code uint32) streamEnd {
 	return func(c *http2Conn, stream uint32) bool {
-		c.write(frameHeaders, flagEndHeaders, stream, header2(status, "application/json")...)
+		c.write(frameHeaders, flagEndHeaders, stream, encodeHeader(status, "application/json")...)
 		c.write(frameData, 0, stream, []byte(`{"status":`)...)
 		return resets(code)(c, stream)
 	}
 }
 
-// endings2 are the ways in which a front loses a request that it has passed on.
-var endings2 = []struct {
+// streamEndings are the ways in which a front loses a request that it has passed on.
+var streamEndings = []struct {
 	name string
-	end  ending2
+	end  streamEnd
 }{
 	{"REFUSED_STREAM", resets(codeRefused)},
 	{"PROTOCOL_ERROR", resets(codeProtocol)},
@@ -234,12 +234,12 @@ var endings2 = []struct {
 	{"answer that breaks off as if refused", breaksOff(200, codeRefused)},
 }
 
-var success2 = answer2(http.StatusOK, "application/json", successDocument)
+var succeedStream = answerStream(http.StatusOK, "application/json", successDocument)
 
 func TestOverHTTP2ARequestWithoutAKeyIsSentOnce(t *testing.T) {
 	t.Parallel()
 	body := map[string]any{"name": "step"}
-	for _, ending := range endings2 {
+	for _, ending := range streamEndings {
 		for _, call := range []transport.Request{
 			{Method: http.MethodPost, Path: "/agent_spans", Body: body},
 			{Method: http.MethodPut, Path: "/agent_spans", Body: body},
@@ -250,11 +250,11 @@ func TestOverHTTP2ARequestWithoutAKeyIsSentOnce(t *testing.T) {
 			for _, warm := range []int{0, 1} {
 				t.Run(fmt.Sprintf("%s/%s/body %t/%d before", ending.name, call.Method, call.Body != nil, warm), func(t *testing.T) {
 					t.Parallel()
-					f, trust := serveFront(t, func(number int) ending2 {
+					f, trust := serveFront(t, func(number int) streamEnd {
 						if number == warm+1 {
 							return ending.end
 						}
-						return success2
+						return succeedStream
 					})
 					cfg := quickConfig(f.url)
 					client := newClient(t, keyless(cfg), f.url, newBase(t, cfg, trust))
@@ -277,15 +277,15 @@ func TestOverHTTP2ARequestWithoutAKeyIsSentOnce(t *testing.T) {
 // A request of a plain http.Client is held to the same.
 func TestOverHTTP2ARequestThatIsNoCallIsSentOnceWithoutAKey(t *testing.T) {
 	t.Parallel()
-	for _, ending := range endings2 {
+	for _, ending := range streamEndings {
 		for name, body := range map[string]string{"a body": "{}", "no body": ""} {
 			t.Run(ending.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				f, trust := serveFront(t, func(number int) ending2 {
+				f, trust := serveFront(t, func(number int) streamEnd {
 					if number == 1 {
 						return ending.end
 					}
-					return success2
+					return succeedStream
 				})
 				cfg := quickConfig(f.url)
 				client := &http.Client{Transport: build(t, keyless(cfg), newBase(t, cfg, trust))}
@@ -306,11 +306,11 @@ func TestOverHTTP2ARequestThatIsNoCallIsSentOnceWithoutAKey(t *testing.T) {
 // What comes after a 429, or where nothing was written, is as over HTTP/1.
 func TestOverHTTP2ALimitedRequestWithoutAKeyIsSentAgain(t *testing.T) {
 	t.Parallel()
-	f, trust := serveFront(t, func(number int) ending2 {
+	f, trust := serveFront(t, func(number int) streamEnd {
 		if number == 1 {
-			return answer2(http.StatusTooManyRequests, "application/json", errorDocument)
+			return answerStream(http.StatusTooManyRequests, "application/json", errorDocument)
 		}
-		return success2
+		return succeedStream
 	})
 	cfg := quickConfig(f.url)
 	if err := post(t.Context(), newClient(t, keyless(cfg), f.url, newBase(t, cfg, trust))); err != nil {
@@ -323,19 +323,19 @@ func TestOverHTTP2ALimitedRequestWithoutAKeyIsSentAgain(t *testing.T) {
 
 func TestOverHTTP2ACallWithAKeyMayBeRepeatedAndHidesNothing(t *testing.T) {
 	t.Parallel()
-	for _, ending := range endings2 {
+	for _, ending := range streamEndings {
 		for _, after := range []struct {
 			name    string
-			end     ending2
+			end     streamEnd
 			refused bool // further connections are
 		}{
-			{"success", success2, false},
-			{"404 document", answer2(404, "application/json", errorDocument), false},
-			{"429 document", answer2(429, "application/json", errorDocument), false},
-			{"200 document that says error", answer2(200, "application/json", errorDocument), false},
-			{"413 page", answer2(413, "text/html", "<html>"), false},
-			{"404 page", answer2(404, "text/html", "<html>"), false},
-			{"503 page", answer2(503, "text/html", "<html>"), false},
+			{"success", succeedStream, false},
+			{"404 document", answerStream(404, "application/json", errorDocument), false},
+			{"429 document", answerStream(429, "application/json", errorDocument), false},
+			{"200 document that says error", answerStream(200, "application/json", errorDocument), false},
+			{"413 page", answerStream(413, "text/html", "<html>"), false},
+			{"404 page", answerStream(404, "text/html", "<html>"), false},
+			{"503 page", answerStream(503, "text/html", "<html>"), false},
 			{"INTERNAL_ERROR", resets(codeInternal), false},
 			{"connection reset", drops(reset), false},
 			{"connection refused", drops(reset), true},
@@ -343,12 +343,12 @@ func TestOverHTTP2ACallWithAKeyMayBeRepeatedAndHidesNothing(t *testing.T) {
 			for _, retries := range []int{0, 2} {
 				t.Run(fmt.Sprintf("%s/%s/%d retries", ending.name, after.name, retries), func(t *testing.T) {
 					t.Parallel()
-					f, trust := serveFront(t, func(number int) ending2 {
+					f, trust := serveFront(t, func(number int) streamEnd {
 						switch {
 						case number > 1:
 							return after.end
 						case after.refused:
-							return refusing2(ending.end)
+							return refusingConns(ending.end)
 						}
 						return ending.end
 					})
@@ -379,10 +379,10 @@ func TestOverHTTP2TheEndOfAWaitOfNetHTTPHidesNothing(t *testing.T) {
 		"attempt's timeout": func(cfg *config) { cfg.RequestTimeout = 50 * time.Millisecond },
 		"caller's deadline": nil,
 	} {
-		for _, ending := range endings2[:2] {
+		for _, ending := range streamEndings[:2] {
 			t.Run(ending.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				f, trust := serveFront(t, func(int) ending2 { return ending.end })
+				f, trust := serveFront(t, func(int) streamEnd { return ending.end })
 				cfg := quickConfig(f.url)
 				var options []transport.Option
 				if edit != nil {

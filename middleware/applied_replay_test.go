@@ -44,6 +44,22 @@ type meeting struct {
 	refused bool // its connection is refused
 }
 
+// after is the script of a server that makes a connection by a first call, ends
+// it when the second call comes, and then is what the replay meets.
+func (m meeting) after(end reply) script {
+	return func(s *server, number int) reply {
+		switch {
+		case number == 1:
+			return success
+		case number > 2:
+			return m.reply
+		case m.refused:
+			return s.refusing(end)
+		}
+		return end
+	}
+}
+
 // meetings returns a row for each answer, and for none.
 func meetings() []meeting {
 	rows := []meeting{
@@ -75,17 +91,7 @@ func TestTheEndOfAHiddenReplayHidesNothing(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%s/%s/%d retries", ending.name, meets.name, retries), func(t *testing.T) {
 					t.Parallel()
-					s := serve(t, func(s *server, number int) reply {
-						switch {
-						case number == 1: // makes a connection that lives on
-							return success
-						case number > 2:
-							return meets.reply
-						case meets.refused:
-							return s.refusing(ending.end)
-						}
-						return ending.end
-					})
+					s := serve(t, meets.after(ending.end))
 					cfg := quickConfig(s.url)
 					cfg.MaxRetries = retries
 					checkHidden(t, s, connect(t, cfg))
@@ -137,17 +143,7 @@ func TestTheEndOfAHiddenReplayHidesNothingOverTLS(t *testing.T) {
 			t.Run(ending.name+"/"+meets.name, func(t *testing.T) {
 				t.Parallel()
 				settings, trust := certified()
-				s := serveTLS(t, settings, func(s *server, number int) reply {
-					switch {
-					case number == 1:
-						return success
-					case number > 2:
-						return meets.reply
-					case meets.refused:
-						return s.refusing(ending.end)
-					}
-					return ending.end
-				})
+				s := serveTLS(t, settings, meets.after(ending.end))
 				checkHidden(t, s, connect(t, quickConfig(s.url), trust))
 			})
 		}
@@ -163,17 +159,7 @@ func TestTheEndOfAHiddenReplayHidesNothingUnderAPlainClient(t *testing.T) {
 			for _, retries := range []int{0, 2} {
 				t.Run(fmt.Sprintf("%s/%s/%d retries", ending.name, meets.name, retries), func(t *testing.T) {
 					t.Parallel()
-					s := serve(t, func(s *server, number int) reply {
-						switch {
-						case number == 1:
-							return success
-						case number > 2:
-							return meets.reply
-						case meets.refused:
-							return s.refusing(ending.end)
-						}
-						return ending.end
-					})
+					s := serve(t, meets.after(ending.end))
 					cfg := quickConfig(s.url)
 					cfg.MaxRetries = retries
 					client := &http.Client{Transport: build(t, keyed(cfg), newBase(t, cfg))}

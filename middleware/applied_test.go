@@ -102,6 +102,33 @@ func attempts(t testing.TB, err error) []errs.Attempt {
 	return failure.Attempts
 }
 
+// expiring is a context whose deadline passes when the test says so.
+type expiring struct {
+	context.Context
+	done   chan struct{}
+	expire func() // lets the deadline pass; may be called more than once
+}
+
+func newExpiring(ctx context.Context) *expiring {
+	e := &expiring{Context: ctx, done: make(chan struct{})}
+	e.expire = sync.OnceFunc(func() { close(e.done) })
+	return e
+}
+
+// Deadline returns one that is far off: nobody is to know beforehand.
+func (e *expiring) Deadline() (time.Time, bool) { return time.Now().Add(time.Hour), true }
+
+func (e *expiring) Done() <-chan struct{} { return e.done }
+
+func (e *expiring) Err() error {
+	select {
+	case <-e.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // socket is a listener on the loopback interface. It closes every connection
 // when the test ends.
 type socket struct {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -66,9 +67,10 @@ func (s *unsentSite) through(scheme string, proxy *socket) {
 	s.tuned(func(base *http.Transport) { base.Proxy = http.ProxyURL(&url.URL{Scheme: scheme, Host: proxy.addr}) })
 }
 
-// expires gives the call a deadline.
+// expires gives the call a deadline, which passes when cancel is called.
 func (s *unsentSite) expires() {
-	s.ctx, s.cancel = context.WithTimeout(s.ctx, 20*time.Millisecond)
+	ctx := newExpiring(s.ctx)
+	s.ctx, s.cancel = ctx, ctx.expire
 	s.Cleanup(s.cancel)
 }
 
@@ -87,6 +89,19 @@ func (s *unsentSite) never(ctx context.Context) (net.Conn, error) {
 	case <-s.Context().Done():
 	}
 	return nil, errors.New("gave up")
+}
+
+// endedWhileDialing is a dial in which the call ends.
+func (s *unsentSite) endedWhileDialing(ctx context.Context) (net.Conn, error) {
+	s.cancel()
+	return s.never(ctx)
+}
+
+// endedByThen is a reply that ends the call, and holds the connection until the
+// client gives it up.
+func (s *unsentSite) endedByThen(conn net.Conn) bool {
+	s.cancel()
+	return waits(conn)
 }
 
 // silent is a socket that makes connections and never says a word.
@@ -158,13 +173,10 @@ func dialing() []unsent {
 		}, repeated},
 		{"caller's deadline while dialing", func(s *unsentSite) {
 			s.expires()
-			s.dial(s.never)
+			s.dial(s.endedWhileDialing)
 		}, final},
 		{"canceled while dialing", func(s *unsentSite) {
-			s.dial(func(ctx context.Context) (net.Conn, error) {
-				s.cancel()
-				return s.never(ctx)
-			})
+			s.dial(s.endedWhileDialing)
 		}, final},
 		{"attempt's timeout while waiting for a free connection", func(s *unsentSite) {
 			s.cfg.RequestTimeout = 10 * time.Millisecond
@@ -173,6 +185,11 @@ func dialing() []unsent {
 		{"caller's deadline while waiting for a free connection", func(s *unsentSite) {
 			s.expires()
 			s.occupied()
+			s.ctx = httptrace.WithClientTrace(s.ctx, &httptrace.ClientTrace{GetConn: func(string) { s.cancel() }})
+		}, final},
+		{"canceled while waiting for a free connection", func(s *unsentSite) {
+			s.occupied()
+			s.ctx = httptrace.WithClientTrace(s.ctx, &httptrace.ClientTrace{GetConn: func(string) { s.cancel() }})
 		}, final},
 	}
 }
@@ -230,13 +247,10 @@ func securing() []unsent {
 		}, repeated},
 		{"caller's deadline in the handshake", func(s *unsentSite) {
 			s.expires()
-			s.to("https", s.silent())
+			s.to("https", s.afterHello(s.endedByThen))
 		}, final},
 		{"canceled in the handshake", func(s *unsentSite) {
-			s.to("https", s.afterHello(func(conn net.Conn) bool {
-				s.cancel()
-				return waits(conn)
-			}))
+			s.to("https", s.afterHello(s.endedByThen))
 		}, final},
 		{"certificate of an unknown authority", func(s *unsentSite) {
 			settings, _ := certified()
@@ -329,13 +343,10 @@ func tunneling() []unsent {
 		}, repeated},
 		{"caller's deadline at the proxy", func(s *unsentSite) {
 			s.expires()
-			s.through("http", s.connectWith("", waits))
+			s.through("http", s.connectWith("", s.endedByThen))
 		}, final},
 		{"canceled at the proxy", func(s *unsentSite) {
-			s.through("http", s.connectWith("", func(conn net.Conn) bool {
-				s.cancel()
-				return waits(conn)
-			}))
+			s.through("http", s.connectWith("", s.endedByThen))
 		}, final},
 		{"handshake behind the proxy ends in EOF", func(s *unsentSite) { s.through("http", s.connectWith("HTTP/1.1 200 OK\r\n\r\n", hangUp)) }, repeated},
 		{"handshake behind the proxy ends in a reset", func(s *unsentSite) { s.through("http", s.connectWith("HTTP/1.1 200 OK\r\n\r\n", reset)) }, repeated},

@@ -3,6 +3,7 @@ package errs
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -45,15 +46,12 @@ func withoutSecrets(absolute string) string {
 	if end := strings.IndexAny(rest, "?#"); end >= 0 {
 		rest = rest[:end] + strings.TrimLeft(trailing(rest[end:]), "?#")
 	}
-	authority, path := rest, ""
-	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
-		authority, path = rest[:slash], rest[slash:]
-	}
-	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		authority = authority[at+1:]
-	}
-	return scheme + "://" + authority + path
+	return scheme + "://" + userinfo.ReplaceAllString(rest, "$1")
 }
+
+// userinfo matches the userinfo of a URL without its scheme, and that of URLs
+// inside it: in its path, or after a comma.
+var userinfo = regexp.MustCompile(`(^|//)[^/]*@`)
 
 // trailing returns the punctuation at the end of a URL that belongs to the
 // sentence around it.
@@ -71,11 +69,11 @@ func oneLine(s string) string {
 			space = b.Len() > 0
 			continue
 		}
-		if space {
+		if space && n < maxWords {
 			b.WriteByte(' ')
 			n++
-			space = false
 		}
+		space = false
 		if n >= maxWords {
 			b.WriteString("…")
 			break
@@ -100,7 +98,9 @@ func textOf(err error) string {
 		return err.Error()
 	}
 	text := err.Error()
-	for _, failed := range urlErrors(err) {
+	all := urlErrors(err)
+	slices.SortStableFunc(all, func(a, b *url.Error) int { return len(b.URL) - len(a.URL) }) // one may begin with another
+	for _, failed := range all {
 		if failed.URL == "" {
 			continue
 		}
@@ -109,7 +109,9 @@ func textOf(err error) string {
 			shown = (&url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}).String()
 		}
 		text = strings.ReplaceAll(text, strconv.Quote(failed.URL), shown)
-		text = strings.ReplaceAll(text, failed.URL, shown)
+		if shown == redacted || absoluteURL.FindString(failed.URL) != failed.URL { // else Words finds it, and also a longer URL that begins with it
+			text = strings.ReplaceAll(text, failed.URL, shown)
+		}
 	}
 	return Words(text)
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Sentinels of the kinds that come from the server, for [errors.Is].
+// These match the kinds of error that the server reports, for [errors.Is].
 var (
 	ErrAuth        = errors.New("prefactor: not authorized")
 	ErrNotFound    = errors.New("prefactor: not found")
@@ -17,14 +17,14 @@ var (
 	ErrRateLimited = errors.New("prefactor: rate limited")
 )
 
-// APIError is an error that the server reported. It stands alone for statuses
-// that have no kind of their own, such as 500.
+// APIError is an error that the server reported. It is used on its own for a
+// status without a kind of its own, such as 500.
 type APIError struct {
-	Status    int     // HTTP status; 0 for an item of a bulk answer, which has none
+	Status    int     // HTTP status; 0 for an item of a bulk response, which has none
 	Code      string  // the API's error code, such as "invalid_action"; may be empty
 	Message   string  // the API's message; may be empty
-	RequestID string  // the X-Request-Id header, if the answer had one
-	Fields    []Field // what is wrong with which field, in the answer's order
+	RequestID string  // the X-Request-Id header, if the response had one
+	Fields    []Field // what is wrong with the fields, in the response's order
 
 	// RetryAfter is how long the server asks to wait before the next attempt:
 	// the Retry-After header or the document's retry_after_ms, whichever is
@@ -32,7 +32,7 @@ type APIError struct {
 	RetryAfter time.Duration
 
 	// foreign is set if the response held no error document of the API: a
-	// gateway may have put it in place of the API's own.
+	// gateway may have sent it in the API's place.
 	foreign bool
 }
 
@@ -57,7 +57,7 @@ func (f Field) String() string {
 	return b.String()
 }
 
-// Error says what the server answered, and what can be done about it.
+// Error returns what the server reported and what to do about it.
 func (e *APIError) Error() string {
 	advice := ""
 	if e.Status >= 500 {
@@ -103,10 +103,10 @@ func (e *APIError) orNil() error {
 	return e
 }
 
-// shownFields is how many fields an error's text has.
+// shownFields is how many fields the text of an error shows.
 const shownFields = 10
 
-// fieldList returns the first fields, and how many more there are.
+// fieldList returns the text of the first fields, and the number of the others.
 func fieldList(fields []Field) string {
 	var texts []string
 	for _, f := range fields[:min(len(fields), shownFields)] {
@@ -118,11 +118,11 @@ func fieldList(fields []Field) string {
 	return strings.Join(texts, ", ")
 }
 
-// AuthError is a 401 or 403, or a token that couldn't be had.
+// AuthError is a 401 or a 403, or the failure to get a token.
 type AuthError struct {
-	// APIError is what the server said. It is never nil; its Status is 0 if the
-	// token source failed before any server was asked, and for an item of a bulk
-	// answer.
+	// APIError is the server's error. The client always sets it; its Status
+	// is 0 for an item of a bulk response, and if the token source failed
+	// before a request was sent.
 	*APIError
 
 	// Cause is why the token source failed; nil if the server refused the
@@ -143,8 +143,8 @@ func (e *AuthError) Error() string {
 // Is reports whether target is [ErrAuth].
 func (e *AuthError) Is(target error) bool { return target == ErrAuth }
 
-// Unwrap returns the server's error, if it was the server, and the token
-// source's.
+// Unwrap returns the server's error, if a server was asked, and the token
+// source's error, if it failed.
 func (e *AuthError) Unwrap() []error {
 	var all []error
 	if e.answered() {
@@ -202,9 +202,9 @@ type RateLimitError struct{ *APIError }
 
 func (e *RateLimitError) Error() string {
 	if e.APIError != nil && e.RetryAfter > 0 {
-		return e.text("send less, and repeat the call after " + e.RetryAfter.String())
+		return e.text("send fewer requests, and repeat the call after " + e.RetryAfter.String())
 	}
-	return e.text("send less, and repeat the call later")
+	return e.text("send fewer requests, and repeat the call later")
 }
 
 // Is reports whether target is [ErrRateLimited].

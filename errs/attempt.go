@@ -2,8 +2,7 @@ package errs
 
 import "time"
 
-// Attempt is one try at sending a call, as the layer that repeats calls records
-// it.
+// Attempt is one try at sending a call, as the retry layer records it.
 type Attempt struct {
 	Number   int           // 1 for the first
 	Status   int           // the response's HTTP status; 0 if there was no response

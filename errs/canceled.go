@@ -9,15 +9,16 @@ import (
 var ErrCanceled = errors.New("prefactor: canceled by the caller")
 
 // CanceledError means that the caller's context ended before the call did. It
-// matches [context.Canceled] or [context.DeadlineExceeded], whichever ended it.
+// matches [context.Canceled] or [context.DeadlineExceeded], whichever ended the
+// context.
 type CanceledError struct {
 	Err   error // the context's Err
 	Cause error // the context's Cause; the same as Err unless one was given
-	Last  error // why the last whole attempt failed; nil if there was none
+	Last  error // why the last complete attempt failed; nil if there was none
 }
 
-// NewCanceledError returns the [CanceledError] of ctx, which must have ended.
-// Last is the failure of the last whole attempt, or nil.
+// NewCanceledError returns the [CanceledError] for ctx, which must have ended.
+// last is the failure of the last complete attempt, or nil.
 func NewCanceledError(ctx context.Context, last error) *CanceledError {
 	return &CanceledError{Err: ctx.Err(), Cause: context.Cause(ctx), Last: last}
 }
@@ -39,8 +40,8 @@ func (e *CanceledError) Error() string {
 // Is reports whether target is [ErrCanceled].
 func (e *CanceledError) Is(target error) bool { return target == ErrCanceled }
 
-// Unwrap returns the context's error, its cause and the last attempt's failure,
-// without those that are nil.
+// Unwrap returns those of the context's error, its cause and the last attempt's
+// failure that are set.
 func (e *CanceledError) Unwrap() []error {
 	var all []error
 	if e.Err != nil {

@@ -8,7 +8,7 @@ var ErrClient = errors.New("prefactor: bad input")
 // ClientError is the caller's own mistake, found before anything was sent.
 type ClientError struct {
 	Field   string // the input, such as "agent_instance_id" or "MaxRetries"
-	Problem string // what is wrong with it and what would be right
+	Problem string // what is wrong with it, and what to do
 }
 
 func (e *ClientError) Error() string { return e.Field + " " + e.Problem }

@@ -8,20 +8,20 @@ import (
 )
 
 // ErrContract matches every [ContractError], for [errors.Is].
-var ErrContract = errors.New("prefactor: answer breaks the API's contract")
+var ErrContract = errors.New("prefactor: response breaks the API's contract")
 
-// ErrTooLarge matches the [ContractError] of an answer beyond the size bound,
+// ErrTooLarge matches the [ContractError] of a response above the size limit,
 // for [errors.Is].
-var ErrTooLarge = errors.New("prefactor: answer too large")
+var ErrTooLarge = errors.New("prefactor: response too large")
 
-// ContractError is an answer that isn't what the API promises: a redirect, an
-// HTML page, a broken envelope, a body that is too large. Under an error
-// status Unwrap also leads to the kind of that status, so that an HTML page
-// under 429 is a [RateLimitError] too.
+// ContractError is a response that isn't what the API promises: a redirect, an
+// HTML page, a broken envelope, a body that is too large. Under an error status
+// Unwrap also leads to the kind for that status, so an HTML page under 429 is a
+// [RateLimitError] too.
 type ContractError struct {
-	Status  int    // HTTP status of the answer
+	Status  int    // HTTP status of the response
 	Problem string // what is wrong with it
-	Cause   error  // the decoder's error, [ErrTooLarge], or the kind of the status; may be nil
+	Cause   error  // the decoder's error, [ErrTooLarge], or the error for the status; may be nil
 
 	RetryAfter time.Duration // how long the header asks to wait; 0 if it doesn't ask
 	RequestID  string        // X-Request-Id, if the response had one
@@ -30,7 +30,7 @@ type ContractError struct {
 }
 
 func (e *ContractError) Error() string {
-	return fmt.Sprintf("server answered %d, but %s; check that the API URL leads to the API itself", e.Status, e.Problem)
+	return fmt.Sprintf("server answered %d, but %s; check that the API URL points to the API itself", e.Status, e.Problem)
 }
 
 // Is reports whether target is [ErrContract].
@@ -39,9 +39,9 @@ func (e *ContractError) Is(target error) bool { return target == ErrContract }
 // Unwrap returns the cause.
 func (e *ContractError) Unwrap() error { return e.Cause }
 
-// Snippet returns the beginning of the answer's body on one line, 200
-// characters at most. It may hold anything that the server sent, so no format
-// prints it: log it where that is safe.
+// Snippet returns the beginning of the response's body on one line, at most 200
+// characters and an ellipsis. It may hold anything that the server sent, so no
+// format verb prints it. Log it only where that is safe.
 func (e *ContractError) Snippet() string {
 	if e.snippet == nil {
 		return ""
@@ -49,8 +49,8 @@ func (e *ContractError) Snippet() string {
 	return *e.snippet
 }
 
-// NewContractError returns a [ContractError] for a response with the given status,
-// header, which may be nil, and body.
+// NewContractError returns a [ContractError] for a response with the given
+// status, header and body. The header may be nil.
 func NewContractError(status int, h http.Header, problem string, body []byte, cause error) *ContractError {
 	snippet := Words(string(body[:min(len(body), 4*maxWords)]))
 	return &ContractError{

@@ -1,10 +1,10 @@
-// Package errs holds everything that can go wrong with a Prefactor call, as
-// types, and the rules by which an answer's status, header and bytes become
-// one of them.
+// Package errs defines the errors of Prefactor calls, and how a response's
+// status, header and body become one of them.
 //
-// Every failure of a call is an [*Error]: which operation failed, after which
-// attempts, how long it took, and the kind of failure inside. Ask for the kind
-// with [errors.Is] and a sentinel, or with [errors.As] and a type:
+// Every failure of a call is an [*Error]: the operation that failed, its
+// attempts, how long it took, and the kind of failure inside. [KindOf] returns
+// the kind, to branch on and for metrics. [errors.Is] with a sentinel asks for
+// one kind, and [errors.As] gives the data of a type:
 //
 //	var limited *errs.RateLimitError
 //	switch {
@@ -14,19 +14,20 @@
 //		// no such instance
 //	}
 //
-// The kinds fall into two groups. The server said so: [AuthError],
-// [NotFoundError], [ValidationError], [ConflictError], [RateLimitError], and
-// [APIError], which all of these hold and which stands alone for any other
-// status. The client found out: [NetworkError], [ContractError],
-// [CanceledError], [RejectedError], [RetryExhaustedError] and [ClientError].
-// [FromServer] tells the groups apart.
+// There are two groups of kinds, and [FromServer] reports which one an error
+// belongs to:
 //
-// Two questions matter after a failed write, and each has a function:
-// [MaybeApplied] tells whether the server may have carried the call out, and
-// [Retryable] whether sending it once more can help. A call that may have been
-// applied is repeated with the key in [Error.Key].
+//   - The server reported it: [AuthError], [NotFoundError], [ValidationError],
+//     [ConflictError], [RateLimitError], and [APIError], which all of these
+//     hold and which is used on its own for any other status.
+//   - The client found it: [NetworkError], [ContractError], [CanceledError],
+//     [RejectedError], [RetryExhaustedError] and [ClientError].
 //
-// No error here holds a token, a request or a response. What the server sent
-// in place of a document can be had from [ContractError.Snippet] alone; no
-// format prints it.
+// After a failed write, [MaybeApplied] reports whether the server may have
+// carried out the call, and [Retryable] whether sending it again can help.
+// Repeat a call that may have been applied with the key in [Error.Key].
+//
+// No error in this package holds a token, a request or a response. What the
+// server sent in place of a document is available from [ContractError.Snippet]
+// only; no format verb prints it.
 package errs

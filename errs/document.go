@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Document is the part of an answer's JSON document that tells success from
-// error. The API's errors look like
+// Document is the part of a response's JSON document that separates success
+// from error. The API's errors look like
 //
 //	{"status":"error","code":"validation_errors","message":"…","errors":{…}}
 type Document struct {
@@ -21,12 +21,12 @@ type Document struct {
 	RetryAfterMS jsontext.Value `json:"retry_after_ms"` // wait asked for, in milliseconds
 }
 
-// lenient is how answers are read: duplicate names and invalid UTF-8 are the
-// server's affair and no reason to lose an answer.
+// lenient is how responses are decoded: a duplicate name or invalid UTF-8 is
+// accepted, so that it does not cost the whole response.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// looseDocument takes members of any type, so that an odd one costs no more
-// than itself.
+// looseDocument takes members of any type, so that one of an unexpected type
+// costs only itself.
 type looseDocument struct {
 	Status       jsontext.Value `json:"status"`
 	Code         jsontext.Value `json:"code"`
@@ -35,9 +35,9 @@ type looseDocument struct {
 	RetryAfterMS jsontext.Value `json:"retry_after_ms"`
 }
 
-// ParseDocument reads the part of a JSON document that tells success from error.
-// Members of an unexpected type are left empty; the error is set only if body
-// isn't a JSON object.
+// ParseDocument reads the part of a JSON document that separates success from
+// error. It leaves members of an unexpected type empty, and returns an error
+// only if body isn't a JSON object.
 func ParseDocument(body []byte) (Document, error) {
 	var loose looseDocument
 	if err := json.Unmarshal(body, &loose, lenient); err != nil {
@@ -64,12 +64,15 @@ func text(v jsontext.Value) string {
 	return s
 }
 
-// FromResponse returns the error that an answer stands for: nil for a 2xx
-// whose document doesn't say "error". A 3xx is a [ContractError] that names the
-// redirect's target without its query and userinfo, for no redirect is
-// followed. The bytes may have any content type; an error status whose body is
-// neither empty nor a JSON object gives a [ContractError] around the kind of
-// that status.
+// FromResponse returns the error that a response reports.
+//
+//   - 2xx: nil, unless the document's status is "error".
+//   - 1xx and 3xx: a [ContractError]. Redirects are never followed; the error
+//     names the target without its query and userinfo.
+//   - Other statuses: the kind for the status. If the body is neither empty nor
+//     a JSON object, a [ContractError] around that kind.
+//
+// The body's content type doesn't matter.
 func FromResponse(status int, h http.Header, body []byte) error {
 	switch {
 	case status >= 200 && status < 300:
@@ -78,7 +81,7 @@ func FromResponse(status int, h http.Header, body []byte) error {
 		}
 		return nil
 	case status < 400:
-		problem := "that is no answer of the API"
+		problem := "the API does not use this status"
 		if h.Get("Location") != "" {
 			problem = "the API does not redirect" + location(h)
 		}
@@ -88,15 +91,15 @@ func FromResponse(status int, h http.Header, body []byte) error {
 	}
 	d, err := ParseDocument(body)
 	if err != nil {
-		problem := "its body is " + contentType(h) + " and no JSON document"
+		problem := "its body is not a JSON document (" + contentType(h) + ")"
 		return NewContractError(status, h, problem, body, fromDocument(status, h, Document{}))
 	}
 	return fromDocument(status, h, d)
 }
 
-// FromDocument returns the error that a document stands for: nil unless it says
-// "error". Status is that of the answer around it; 0, as for an item of a bulk
-// answer, makes the code decide the kind.
+// FromDocument returns the error that a document reports, or nil if its status
+// isn't "error". status is the HTTP status; pass 0 for an item of a bulk
+// response, whose kind follows from its code.
 func FromDocument(status int, d Document) error {
 	if d.Status != "error" {
 		return nil
@@ -133,8 +136,8 @@ func fromDocument(status int, h http.Header, d Document) error {
 	return api
 }
 
-// statusOf returns the HTTP status that the API gives a code elsewhere; 0 for
-// a code that it doesn't know.
+// statusOf returns the HTTP status that the API otherwise sends with a code; 0
+// for an unknown code.
 func statusOf(code string) int {
 	switch code {
 	case "bad_authtoken", "unauthorized", "forbidden":
@@ -151,7 +154,8 @@ func statusOf(code string) int {
 	return 0
 }
 
-// location names the target of a redirect without what may be secret in it.
+// location returns the target of a redirect, without what may be secret in it,
+// as text for an error.
 func location(h http.Header) string {
 	target, err := url.Parse(h.Get("Location"))
 	if err != nil || target.Opaque != "" || *target == (url.URL{}) {
@@ -161,11 +165,11 @@ func location(h http.Header) string {
 	return " (to " + Words(shown.String()) + ")"
 }
 
-// contentType names the type of an answer's body.
+// contentType describes the Content-Type of a response.
 func contentType(h http.Header) string {
 	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	if media = Words(media); media == "" {
-		return "of no stated type"
+		return "no Content-Type"
 	}
-	return media
+	return "Content-Type: " + media
 }

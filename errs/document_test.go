@@ -46,7 +46,7 @@ func TestFieldsOfEveryShape(t *testing.T) {
 	}
 }
 
-func TestAnswersWithoutAnEnvelope(t *testing.T) {
+func TestFromResponseByStatusAndBody(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -60,8 +60,8 @@ func TestAnswersWithoutAnEnvelope(t *testing.T) {
 		{"error under 200", 200, `{"status":"error","code":"not_found","message":"m"}`, "*errs.NotFoundError"},
 		{"unknown error under 200", 200, `{"status":"error","code":"new","message":"m"}`, "*errs.APIError"},
 		{"empty 500", 500, ``, "*errs.APIError"},
-		{"object of another shape", 500, `{"error":"boom"}`, "*errs.APIError"},
-		{"members of odd types", 404, `{"status":1,"code":{"a":1},"message":["m"]}`, "*errs.NotFoundError"},
+		{"object without the known members", 500, `{"error":"boom"}`, "*errs.APIError"},
+		{"members of unexpected types", 404, `{"status":1,"code":{"a":1},"message":["m"]}`, "*errs.NotFoundError"},
 		{"page", 500, `<html>`, "*errs.ContractError"},
 		{"cut document", 500, `{"status":"err`, "*errs.ContractError"},
 		{"list", 500, `[1]`, "*errs.ContractError"},
@@ -78,7 +78,7 @@ func TestAnswersWithoutAnEnvelope(t *testing.T) {
 	}
 }
 
-func TestTheCodeDecidesTheKindOfABulkItem(t *testing.T) {
+func TestTheKindOfABulkItemFollowsFromItsCode(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
 		"not_found": "*errs.NotFoundError", "invalid_action": "*errs.ConflictError", "bad_authtoken": "*errs.AuthError",
@@ -156,7 +156,7 @@ func FuzzErrorDocument(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		err := errs.FromResponse(status, nil, body)
 		if success := status >= 200 && status < 300; !success && err == nil {
-			t.Errorf("status %d is no error", status)
+			t.Errorf("status %d gave no error", status)
 		}
 		if err == nil {
 			return

@@ -6,30 +6,31 @@ import (
 	"time"
 )
 
-// Error is the failure of one call, whatever its kind. It is to a call what
-// [net/url.Error] is to a request of net/http: the operation around the cause.
-// Unwrap leads to the kind.
+// Error is the failure of one call, whatever its kind: the operation around the
+// cause, as [net/url.Error] is for a request of net/http. Unwrap returns the
+// cause.
 type Error struct {
-	Operation string    // name of the operation, such as "agent_spans.create"
+	Operation string    // the operation's name, such as "agent_spans.create"
 	Method    string    // HTTP method
 	Route     string    // route template, such as "/agent_spans/{id}/finish"
-	Key       string    // idempotency key that the call had; "" if it had none
-	Attempts  []Attempt // every attempt that was made, oldest first; empty if none was
+	Key       string    // idempotency key of the call; "" if it had none
+	Attempts  []Attempt // the attempts, oldest first; empty if none was made
 
 	// Elapsed is the time from the start of the call to its end, waits
 	// included.
 	Elapsed time.Duration
 
-	// MaybeApplied tells that the server may have carried the call out: some
-	// attempt of it reached the server, as far as the client can know, and was
-	// not refused. It is false for a call that changes nothing, such as a GET.
+	// MaybeApplied reports whether the server may have carried out the
+	// call: as far as the client can know, an attempt reached the server
+	// and was not refused. It is false for a call that changes nothing,
+	// such as a GET.
 	MaybeApplied bool
 
-	Err error // the kind of failure
+	Err error // the failure, of one of the kinds
 }
 
-// Error says what happened to which operation, after how many attempts and how
-// long, and how to repeat a call that may have been applied.
+// Error returns what happened to which operation, after how many attempts and
+// how long, and how to repeat a call that may have been applied.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "prefactor: %s: %s %s: ", e.Operation, e.Method, e.Route)
@@ -42,18 +43,18 @@ func (e *Error) Error() string {
 	}
 	switch {
 	case e.MaybeApplied && e.Key != "":
-		fmt.Fprintf(&b, "; the call may have been applied: repeat it with idempotency key %q only", e.Key)
+		fmt.Fprintf(&b, "; the call may have been applied: repeat it only with idempotency key %q", e.Key)
 	case e.MaybeApplied:
-		b.WriteString("; the call may have been applied, and has no idempotency key: look before you repeat it")
+		b.WriteString("; the call may have been applied, and has no idempotency key: check whether it was applied before you repeat it")
 	}
 	return b.String()
 }
 
-// Unwrap returns the kind of failure.
+// Unwrap returns the failure without the call around it.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Timeout reports whether the failure is a time limit that ran out, as
-// [net.Error] has it.
+// Timeout reports whether a time limit ran out, as the method of [net.Error]
+// does.
 func (e *Error) Timeout() bool { return timeout(e.Err) }
 
 // earlier returns the failure of the attempt before the last.

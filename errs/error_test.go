@@ -21,14 +21,14 @@ import (
 func TestErrorTexts(t *testing.T) {
 	t.Parallel()
 	key := "0b9f6a2e-7d31-4c62-9a54-3f1d7c1e8a90"
-	answer := func(status int, body string, header ...string) error {
+	response := func(status int, body string, header ...string) error {
 		h := http.Header{"Content-Type": {"application/json"}}
 		for i := 0; i < len(header); i += 2 {
 			h.Set(header[i], header[i+1])
 		}
 		return errs.FromResponse(status, h, []byte(body))
 	}
-	unavailable := answer(503, `{"status":"error","code":"unavailable","message":"back soon"}`)
+	unavailable := response(503, `{"status":"error","code":"unavailable","message":"back soon"}`)
 	ended, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("user closed the window"))
 	late, stop := context.WithDeadline(t.Context(), time.Unix(0, 0))
@@ -41,11 +41,11 @@ func TestErrorTexts(t *testing.T) {
 		applied bool
 		want    string
 	}{
-		{"invalid input", answer(422, `{"status":"error","code":"validation_errors","message":"Invalid input","errors":{"details":{"payload":{"status":"error","code":"required","message":"is missing"}}}}`), false,
+		{"invalid input", response(422, `{"status":"error","code":"validation_errors","message":"Invalid input","errors":{"details":{"payload":{"status":"error","code":"required","message":"is missing"}}}}`), false,
 			`server answered 422 validation_errors: Invalid input [details.payload: is missing (required)]; correct the input`},
-		{"token refused", answer(401, `{"status":"error","code":"bad_authtoken","message":"Token expired"}`), false,
+		{"token refused", response(401, `{"status":"error","code":"bad_authtoken","message":"Token expired"}`), false,
 			`server answered 401 bad_authtoken: Token expired; check that the token is valid and that its scope allows this operation`},
-		{"forbidden without a body", answer(403, ``), false,
+		{"forbidden without a body", response(403, ``), false,
 			`server answered 403 Forbidden; check that the token is valid and that its scope allows this operation`},
 		{"no token", &errs.AuthError{APIError: &errs.APIError{}, Cause: errors.New("vault is sealed")}, false,
 			`no token: vault is sealed; fix the token source`},
@@ -54,30 +54,30 @@ func TestErrorTexts(t *testing.T) {
 		{"no token, from a URL with a secret", &errs.AuthError{APIError: &errs.APIError{}, Cause: fmt.Errorf("idp: %w",
 			&url.Error{Op: "Post", URL: "https://me:pw@idp.example/token?client_secret=canary", Err: io.EOF})}, false,
 			`no token: idp: Post https://idp.example/token: EOF; fix the token source`},
-		{"not found", answer(404, `{"status":"error","code":"not_found","message":"No such span"}`), false,
+		{"not found", response(404, `{"status":"error","code":"not_found","message":"No such span"}`), false,
 			`server answered 404 not_found: No such span; check the id and the API URL`},
-		{"conflict", answer(409, `{"status":"error","code":"invalid_action","message":"already finished"}`), false,
+		{"conflict", response(409, `{"status":"error","code":"invalid_action","message":"already finished"}`), false,
 			`server answered 409 invalid_action: already finished; read the record's current state before going on`},
-		{"rate limited", answer(429, `{"status":"error","code":"rate_limited","message":"slow down"}`, "Retry-After", "7"), false,
-			`server answered 429 rate_limited: slow down; send less, and repeat the call after 7s`},
-		{"rate limited without a wait", answer(429, ``), false,
-			`server answered 429 Too Many Requests; send less, and repeat the call later`},
+		{"rate limited", response(429, `{"status":"error","code":"rate_limited","message":"slow down"}`, "Retry-After", "7"), false,
+			`server answered 429 rate_limited: slow down; send fewer requests, and repeat the call after 7s`},
+		{"rate limited without a wait", response(429, ``), false,
+			`server answered 429 Too Many Requests; send fewer requests, and repeat the call later`},
 		{"server error", unavailable, true,
 			`server answered 503 unavailable: back soon; try again later`},
 		{"bulk item", errs.FromDocument(0, errs.Document{Status: "error", Message: "odd"}), false,
 			`server answered with an error: odd`},
-		{"unknown status", answer(599, ``), true,
+		{"unknown status", response(599, ``), true,
 			`server answered 599; try again later`},
-		{"no status of the API's", answer(304, ``), false,
-			`server answered 304, but that is no answer of the API; check that the API URL leads to the API itself`},
-		{"fields of odd names", answer(422, `{"status":"error","code":"c","errors":{"a\nb":"x"}}`), false,
+		{"a status that the API does not use", response(304, ``), false,
+			`server answered 304, but the API does not use this status; check that the API URL points to the API itself`},
+		{"a field name with a line break", response(422, `{"status":"error","code":"c","errors":{"a\nb":"x"}}`), false,
 			`server answered 422 c [a b: x]; correct the input`},
-		{"many fields", answer(422, `{"status":"error","code":"c","errors":{"a":["1","2","3","4","5","6","7","8","9","10","11","12"]}}`), false,
+		{"many fields", response(422, `{"status":"error","code":"c","errors":{"a":["1","2","3","4","5","6","7","8","9","10","11","12"]}}`), false,
 			`server answered 422 c [a: 1, a: 2, a: 3, a: 4, a: 5, a: 6, a: 7, a: 8, a: 9, a: 10, and 2 more]; correct the input`},
-		{"redirect", answer(307, ``, "Location", "https://me:pw@elsewhere.example/x?token=t#f"), false,
-			`server answered 307, but the API does not redirect (to https://elsewhere.example/x); check that the API URL leads to the API itself`},
-		{"page", answer(502, `<html>`, "Content-Type", "text/html; charset=utf-8"), true,
-			`server answered 502, but its body is text/html and no JSON document; check that the API URL leads to the API itself`},
+		{"redirect", response(307, ``, "Location", "https://me:pw@elsewhere.example/x?token=t#f"), false,
+			`server answered 307, but the API does not redirect (to https://elsewhere.example/x); check that the API URL points to the API itself`},
+		{"page", response(502, `<html>`, "Content-Type", "text/html; charset=utf-8"), true,
+			`server answered 502, but its body is not a JSON document (Content-Type: text/html); check that the API URL points to the API itself`},
 		{"no connection", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, errs.ReachRead), false,
 			`no connection to the server: dial tcp: connect: connection refused; check the API URL and the network`},
 		{"cut body", errs.FromBase(t.Context(), io.ErrUnexpectedEOF, errs.ReachRead), true,
@@ -90,8 +90,8 @@ func TestErrorTexts(t *testing.T) {
 			`not sent: layer "breaker" refused: circuit breaker open`},
 		{"gave up", &errs.RetryExhaustedError{Reason: errs.ReasonAttempts, Last: unavailable}, true,
 			`gave up, every attempt failed: server answered 503 unavailable: back soon; try again later`},
-		{"gave up on a long wait", &errs.RetryExhaustedError{Reason: errs.ReasonRetryAfter, Last: answer(503, ``, "Retry-After", "3600")}, true,
-			`gave up, the server asks for a longer wait than is set, 1h0m0s: server answered 503 Service Unavailable; try again later`},
+		{"gave up on a long wait", &errs.RetryExhaustedError{Reason: errs.ReasonRetryAfter, Last: response(503, ``, "Retry-After", "3600")}, true,
+			`gave up, the server asks to wait 1h0m0s, longer than MaxRetryDelay: server answered 503 Service Unavailable; try again later`},
 		{"untrusted certificate", errs.FromBase(t.Context(), x509.UnknownAuthorityError{}, errs.ReachRead), false,
 			`no connection to the server: x509: certificate signed by unknown authority; give the base transport your certificate authority, as with middleware.NewBase`},
 		{"bad input", &errs.ClientError{Field: "schema_name", Problem: "is required"}, false,
@@ -110,7 +110,7 @@ func TestErrorTexts(t *testing.T) {
 				Attempts: attempts, Elapsed: 7100*time.Millisecond + 13, MaybeApplied: tt.applied, Err: tt.err}
 			want := "prefactor: agent_spans.create: POST /agent_spans: 4 attempts in 7.1s: " + tt.want
 			if tt.applied {
-				want += fmt.Sprintf("; the call may have been applied: repeat it with idempotency key %q only", key)
+				want += fmt.Sprintf("; the call may have been applied: repeat it only with idempotency key %q", key)
 			}
 			if got := often.Error(); got != want {
 				t.Errorf("repeated call:\n got %s\nwant %s", got, want)
@@ -119,21 +119,21 @@ func TestErrorTexts(t *testing.T) {
 	}
 }
 
-func TestARefusalIsToldWithWhatCameBefore(t *testing.T) {
+func TestARefusalNamesTheFailureBeforeIt(t *testing.T) {
 	t.Parallel()
 	err := &errs.Error{Operation: "agent_spans.create", Method: "POST", Route: "/agent_spans", Elapsed: 2 * time.Second, MaybeApplied: true,
 		Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), io.ErrUnexpectedEOF, errs.ReachRead)}, {}},
 		Err:      &errs.RejectedError{Layer: "breaker", Cause: errors.New("circuit breaker open")}}
 	want := `prefactor: agent_spans.create: POST /agent_spans: 2 attempts in 2s: not sent: layer "breaker" refused: circuit breaker open` +
 		`; before that: no complete response from the server: unexpected EOF` +
-		`; the call may have been applied, and has no idempotency key: look before you repeat it`
+		`; the call may have been applied, and has no idempotency key: check whether it was applied before you repeat it`
 	if got := err.Error(); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 }
 
-// Those who fake a failure make kinds by hand.
-func TestAKindMadeByHandHasAText(t *testing.T) {
+// Applications build these errors by hand in their tests.
+func TestAnErrorBuiltByHandHasAText(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{&errs.Error{}, &errs.APIError{}, &errs.AuthError{}, &errs.NotFoundError{}, &errs.ValidationError{}, &errs.ConflictError{},
 		&errs.RateLimitError{}, &errs.ContractError{}, &errs.NetworkError{}, &errs.CanceledError{}, &errs.RejectedError{}, &errs.RetryExhaustedError{}, &errs.ClientError{}} {
@@ -190,16 +190,16 @@ func TestKindsMatch(t *testing.T) {
 	}
 }
 
-func TestAnAuthErrorOfTheTokenSourceIsNoAnswerOfTheServer(t *testing.T) {
+func TestAFailedTokenSourceIsNotAServerError(t *testing.T) {
 	t.Parallel()
 	err := error(&errs.AuthError{APIError: &errs.APIError{}, Cause: io.EOF})
 	if _, ok := errors.AsType[*errs.APIError](err); ok || errs.FromServer(err) {
-		t.Error("a failed token source looks like an answer")
+		t.Error("a failed token source looks like an error of the server")
 	}
 }
 
-// A page that a proxy shows may hold anything, a token too.
-func TestNoFormatPrintsASnippet(t *testing.T) {
+// A page from a proxy may hold anything, even a token.
+func TestNoFormatVerbPrintsTheSnippet(t *testing.T) {
 	t.Parallel()
 	err := errs.FromResponse(503, http.Header{}, []byte("<html>\n  Authorization: Bearer pf_canary"))
 	contract, ok := errors.AsType[*errs.ContractError](err)

@@ -8,21 +8,20 @@ import (
 // ErrExhausted matches every [RetryExhaustedError], for [errors.Is].
 var ErrExhausted = errors.New("prefactor: gave up")
 
-// Reason is why a retry layer stopped repeating a call that it could have
+// Reason is why the retry layer stopped repeating a call that it could have
 // repeated.
 type Reason string
 
 // The reasons to stop.
 const (
-	ReasonAttempts   Reason = "every attempt failed"                          // MaxRetries used up
-	ReasonDeadline   Reason = "the next wait would outlast the deadline"      // the wait was not begun
-	ReasonRetryAfter Reason = "the server asks for a longer wait than is set" // Retry-After above MaxRetryDelay
-	ReasonBudget     Reason = "the retry budget is used up"                   // the wait was not begun
+	ReasonAttempts   Reason = "every attempt failed"                              // MaxRetries used up
+	ReasonDeadline   Reason = "the next wait would outlast the deadline"          // the wait was not begun
+	ReasonRetryAfter Reason = "the server asks to wait longer than MaxRetryDelay" // Retry-After above MaxRetryDelay
+	ReasonBudget     Reason = "the retry budget is used up"                       // the wait was not begun
 )
 
-// RetryExhaustedError means that the call could be repeated, and that the
-// retry layer gave up all the same. Unwrap leads to the failure of the last
-// attempt.
+// RetryExhaustedError means that the retry layer gave up on a call that could
+// have been repeated. Unwrap returns the failure of the last attempt.
 type RetryExhaustedError struct {
 	Reason   Reason    // why it gave up
 	Attempts []Attempt // the attempts, oldest first
@@ -32,7 +31,7 @@ type RetryExhaustedError struct {
 func (e *RetryExhaustedError) Error() string {
 	reason := string(e.Reason)
 	if wait, ok := RetryAfter(e.Last); ok && e.Reason == ReasonRetryAfter {
-		reason += ", " + wait.String()
+		reason = fmt.Sprintf("the server asks to wait %s, longer than MaxRetryDelay", wait)
 	}
 	return fmt.Sprintf("gave up, %s: %s", reason, textOf(e.Last))
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxDepth bounds how deep the complaints of an error document may nest; what
-// lies deeper is kept as its JSON text.
+// maxDepth is how deep the fields of an error document may nest; anything
+// deeper is kept as its JSON text.
 const maxDepth = 32
 
-// flatten turns the "errors" member of an error document into a list. It takes
-// each of the shapes that the API has been seen to use, at any depth: a text, a
-// list of texts, an object with code and message, and objects of these by
-// field.
+// flatten turns the "errors" member of an error document into a list. It
+// accepts every shape seen in the API's responses, nested in any way: a string,
+// a list of strings, an object with code and message, and objects that hold
+// these by field.
 func flatten(errors jsontext.Value) []Field {
 	var fields []Field
 	collect(&fields, "", errors, maxDepth)
@@ -41,8 +41,8 @@ func collect(fields *[]Field, path string, v jsontext.Value, depth int) {
 	}
 }
 
-// collectObject takes an object either as one complaint, with a code or a
-// message, or as complaints by field.
+// collectObject appends an object: as one field if it has a code or a message,
+// otherwise as one field for each member.
 func collectObject(fields *[]Field, path string, v jsontext.Value, depth int) {
 	all := members(v)
 	field := Field{Path: path}
@@ -82,8 +82,8 @@ type member struct {
 	value jsontext.Value
 }
 
-// members returns the members of a JSON object in their order, up to the first
-// that is broken.
+// members returns the members of a JSON object in order, up to the first broken
+// one.
 func members(v jsontext.Value) []member {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(v), lenient)
 	if _, err := dec.ReadToken(); err != nil {
@@ -105,8 +105,7 @@ func members(v jsontext.Value) []member {
 	return all
 }
 
-// elements returns the elements of a JSON array, up to the first that is
-// broken.
+// elements returns the elements of a JSON array, up to the first broken one.
 func elements(v jsontext.Value) []jsontext.Value {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(v), lenient)
 	if _, err := dec.ReadToken(); err != nil {

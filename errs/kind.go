@@ -2,8 +2,8 @@ package errs
 
 import "net/http"
 
-// Kind is what kind of failure an error is. Its value is one word in lower case
-// that is fit for a metric's label.
+// Kind is the kind of a failure: a lower-case name, fit for a label of a
+// metric.
 type Kind string
 
 // The kinds of failures.
@@ -20,14 +20,14 @@ const (
 	KindCanceled    Kind = "canceled"     // [CanceledError]
 	KindRejected    Kind = "rejected"     // [RejectedError]
 	KindClient      Kind = "client"       // [ClientError]
-	KindOther       Kind = "error"        // an error that isn't of this package
+	KindOther       Kind = "error"        // an error of another package
 )
 
-// KindOf returns the kind of err: the one to branch on, where [errors.Is] may
-// match several. An error that ended a call decides, and not what went wrong
-// earlier in it or inside it: a [CanceledError] after a 503 is KindCanceled, and
-// an [AuthError] whose token source had a [NetworkError] is KindAuth. A
-// [RetryExhaustedError] has the kind of its last failure.
+// KindOf returns the kind of err, to branch on where [errors.Is] may match
+// several kinds. The outermost error decides, not an earlier failure or a cause
+// inside it: a [CanceledError] after a 503 is KindCanceled, and an [AuthError]
+// whose token source failed with a [NetworkError] is KindAuth. An [Error] has
+// the kind of its Err, and a [RetryExhaustedError] that of its Last.
 func KindOf(err error) Kind {
 	if err == nil {
 		return KindOK
@@ -63,8 +63,9 @@ func KindOf(err error) Kind {
 	return KindOther
 }
 
-// outermost returns the first error of this package in err's tree, an [Error]
-// included; nil if there is none. It doesn't look inside the error it finds.
+// outermost returns the first error of this package in err's tree, which may be
+// an [Error]; nil if there is none. It doesn't look inside the error that it
+// finds.
 func outermost(err error) error {
 	switch e := err.(type) {
 	case nil:
@@ -84,7 +85,7 @@ func outermost(err error) error {
 	return nil
 }
 
-// kindOf is [outermost] without the [Error] around a call's failure.
+// kindOf is like [outermost], but looks inside an [Error].
 func kindOf(err error) error {
 	kind := outermost(err)
 	if call, ok := kind.(*Error); ok {
@@ -93,8 +94,8 @@ func kindOf(err error) error {
 	return kind
 }
 
-// apiErrorOf returns what the server said, if err is one of the kinds that come
-// from the server.
+// apiErrorOf returns the server's error, if kind is one that the server
+// reported.
 func apiErrorOf(kind error) *APIError {
 	switch e := kind.(type) {
 	case *AuthError:
@@ -115,9 +116,9 @@ func apiErrorOf(kind error) *APIError {
 	return nil
 }
 
-// Refused reports whether a response with this HTTP status says by itself that
-// the request was not taken on, whoever sent the response, a gateway included:
-// 407, 411, 413, 414, 417, 421, 429 and 431.
+// Refused reports whether an HTTP status alone shows that the request was not
+// carried out, even if a gateway sent the response: 407, 411, 413, 414, 417,
+// 421, 429 and 431.
 func Refused(status int) bool {
 	switch status {
 	case http.StatusProxyAuthRequired, http.StatusLengthRequired, http.StatusRequestEntityTooLarge,

@@ -17,19 +17,20 @@ import (
 // ErrNetwork matches every [NetworkError], for [errors.Is].
 var ErrNetwork = errors.New("prefactor: no response from the server")
 
-// NetworkError means that no response arrived, or not all of it: no connection,
-// a reset, the time limit of one attempt, a body that was cut. It is a
-// [net.Error].
+// NetworkError means that no response arrived, or only a part of one: no
+// connection, a reset, the time limit of an attempt, a body that was cut. It is
+// a [net.Error].
 //
-// A layer of your own that bounds attempts ends its context with a NetworkError
-// as the cause: that is how other layers tell its limit from a cancellation by
-// the caller.
+// A layer of your own that limits the time of attempts cancels their context
+// with a NetworkError as the cause. Other layers can then distinguish its limit
+// from a cancellation by the caller.
 type NetworkError struct {
-	// Sent reports that the request may have reached the server. It is false only
-	// where it is sure that nothing was sent, as when there was no connection.
+	// Sent reports whether the request may have reached the server. It is
+	// false only if it is certain that nothing was sent, as when there was
+	// no connection.
 	Sent bool
 
-	// RetryAfter is how long the server asked to wait, in the header of a
+	// RetryAfter is how long the server asked to wait, from the header of a
 	// response whose body was cut. 0 if it didn't ask.
 	RetryAfter time.Duration
 
@@ -76,8 +77,8 @@ func timeout(err error) bool {
 	return ok && t.Timeout()
 }
 
-// ProxyError is the cause of a [NetworkError] where a proxy refused to connect to
-// the server. The base transport of this module returns it.
+// ProxyError is the cause of a [NetworkError] if a proxy refused to connect to
+// the server. A base made by middleware.NewBase returns it.
 type ProxyError struct {
 	Status     int           // HTTP status of the proxy's response to CONNECT
 	Reason     string        // its reason phrase
@@ -88,25 +89,28 @@ func (e *ProxyError) Error() string {
 	return fmt.Sprintf("the proxy answered CONNECT with %d %s", e.Status, Words(e.Reason))
 }
 
-// Reach is how far a request came before its round trip failed.
+// Reach is how far a request got before its round trip failed.
 type Reach int
 
-// From the least to the most.
+// In ascending order.
 const (
-	ReachUnknown     Reach = iota // the round tripper doesn't report it, and there is no body
+	ReachUnknown     Reach = iota // the round tripper doesn't report connections, and there is no body
 	ReachUntouched                // no connection was asked for, and nothing of the body was read
-	ReachRead                     // the round tripper reports no connection, but read the body
+	ReachRead                     // the round tripper reported no connection, but read the body
 	ReachUnconnected              // there was no connection
 	ReachConnected                // there was a connection, and nothing was written to it
 	ReachWritten                  // it was written to a connection, at least in part
 )
 
-// FromBase types an error of the base round tripper for a request that came as
-// far as reach: a [NetworkError], or a [ClientError] for a request that no
-// transport would send. An error that isn't plainly of the network, of a base
-// that didn't begin to send, is returned as it is: a token that couldn't be
-// fetched, say. So are errors of this package, except for the cause with which
-// ctx ended, which may be the error of another call.
+// FromBase returns the typed error for err, which the base round tripper
+// returned for a request that got as far as reach:
+//
+//   - A [ClientError], if no transport would send the request.
+//   - err itself, if it is of this package. The exception is the cause that ctx
+//     was canceled with, which may be the error of another call.
+//   - err itself, if the base didn't begin to send and err isn't clearly a
+//     network error: the base may have failed to fetch a token.
+//   - Otherwise a [NetworkError].
 func FromBase(ctx context.Context, err error, reach Reach) error {
 	cause := context.Cause(ctx)
 	ended := ctx.Err() != nil && (errors.Is(err, cause) || errors.Is(err, ctx.Err()))
@@ -133,9 +137,9 @@ func sent(err error, reach Reach) bool {
 	return reach == ReachWritten
 }
 
-// FromLayer types an error of a layer that may not know this package: what is
-// plainly of the network becomes a [NetworkError], anything else is returned as
-// it is.
+// FromLayer returns the typed error for an error of a layer that may not know
+// this package: a [NetworkError] if err is clearly a network error, otherwise
+// err itself.
 func FromLayer(err error) error {
 	if err == nil || outermost(err) != nil || !network(err) {
 		return err
@@ -143,7 +147,7 @@ func FromLayer(err error) error {
 	return &NetworkError{Sent: !unsent(err), Cause: err}
 }
 
-// network reports whether err is plainly an error of the network.
+// network reports whether err is clearly a network error.
 func network(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok || untrusted(err) {
 		return true
@@ -157,8 +161,9 @@ func network(err error) bool {
 	return false
 }
 
-// unsent reports whether err says by its type that the request never left the
-// client, because there was no connection. Of several errors each must say so.
+// unsent reports whether the type of err shows that the request never left the
+// client, because there was no connection. If err joins several errors, each
+// must show it.
 func unsent(err error) bool {
 	switch e := err.(type) {
 	case *net.OpError:
@@ -172,12 +177,12 @@ func unsent(err error) bool {
 	case interface{ Unwrap() error }:
 		return e.Unwrap() != nil && unsent(e.Unwrap())
 	}
-	// The type of this one isn't exported by net/http.
+	// net/http doesn't export the type of this error.
 	return err.Error() == "net/http: TLS handshake timeout"
 }
 
-// untrusted reports whether err means that the server's certificate was
-// refused.
+// untrusted reports whether err means that the client refused the server's
+// certificate.
 func untrusted(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
@@ -192,9 +197,10 @@ func untrusted(err error) bool {
 	return ok
 }
 
-// unsendable recognizes a request that net/http refuses to send, by how its
-// errors begin, because they have no types (read in Go 1.26). A server or proxy
-// may say the same words, so they count only where nothing of it was heard.
+// unsendable recognizes a request that net/http refuses to send, by the
+// beginning of the error's text, because these errors have no types (Go 1.26).
+// A server or proxy may send the same words, so a text counts only where no
+// write was reported.
 func unsendable(err error, reach Reach) (problem string, ok bool) {
 	var beginnings []string
 	switch reach {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Retryable reports whether the same request, sent again, may succeed where it
-// failed with err: the response did not arrive in full, or its status was 429,
-// 500, 502, 503 or 504. It knows nothing of keys: whether sending again is safe
-// is up to the retry layer and [MaybeApplied].
+// Retryable reports whether the request that failed with err may succeed if it
+// is sent again: the response did not arrive in full, or its status was 429,
+// 500, 502, 503 or 504. It doesn't consider whether that is safe: see
+// [MaybeApplied].
 //
-// It is false for a cancellation, for a layer's refusal, for the caller's own
-// mistakes, for a server whose certificate isn't trusted, for a proxy that
-// refused the connection for good, and for any error that isn't plainly of the
-// network.
+// It is false for a cancellation, a refusal by a layer, a [ClientError], a
+// response that is too large, a server whose certificate isn't trusted, a proxy
+// that refused the connection with any other status, and for an error that
+// isn't clearly a network error.
 func Retryable(err error) bool {
 	switch kind := kindOf(err).(type) {
 	case nil: // an error of another package
@@ -52,8 +52,9 @@ func retryableStatus(status int) bool {
 	return false
 }
 
-// FromServer reports whether the server said what err says, by an error status
-// or an error document, and the client did not find it out by itself.
+// FromServer reports whether err is what the server reported, by an error
+// status or an error document, rather than something that the client found by
+// itself.
 func FromServer(err error) bool {
 	kind := kindOf(err)
 	if exhausted, ok := kind.(*RetryExhaustedError); ok {
@@ -63,15 +64,18 @@ func FromServer(err error) bool {
 }
 
 // MaybeApplied reports whether the server may have carried out the call that
-// failed with err. It is false only where that is sure: nothing was sent, or
+// failed with err. It is false only if that is certain: nothing was sent, or
 // each request that was sent was refused, by an error document of the API under
-// a 4xx or 2xx status, or by a status that [Refused] knows. A redirect or an
-// error page of a gateway refuses nothing: the API may have acted before the
-// gateway replaced its response. When MaybeApplied is true, repeat the call with
-// the same idempotency key, [Error.Key]: then it is applied at most once.
+// a 4xx or 2xx status, or by a status for which [Refused] is true. A redirect
+// or an error page of a gateway is not a refusal: the API may have acted before
+// the gateway replaced its response.
 //
-// For the [Error] of a call the answer comes from an account of what was written
-// to connections. For any other error it comes from the error's type.
+// If MaybeApplied is true, repeat the call with the same idempotency key,
+// [Error.Key]: it is then applied at most once.
+//
+// For an [Error] the result is its MaybeApplied field, which comes from a
+// record of what was written to connections. For any other error it follows
+// from the error's type.
 func MaybeApplied(err error) bool {
 	switch kind := outermost(err).(type) {
 	case *Error:
@@ -90,13 +94,13 @@ func MaybeApplied(err error) bool {
 	}
 }
 
-// refuses reports whether the response says that the request was not carried
+// refuses reports whether the response shows that the request was not carried
 // out.
 func (e *APIError) refuses() bool { return Refused(e.Status) || e.Status < 500 && !e.foreign }
 
 // RetryAfter returns how long the server, or a proxy in front of it, asks to
-// wait before the next attempt; of several times in err the longest. ok is
-// false if it doesn't ask.
+// wait before the next attempt. If err holds several waits, it returns the
+// longest. ok is false if there is none.
 func RetryAfter(err error) (wait time.Duration, ok bool) {
 	switch e := err.(type) {
 	case *APIError:

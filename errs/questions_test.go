@@ -20,25 +20,25 @@ import (
 
 func TestQuestions(t *testing.T) {
 	t.Parallel()
-	answer := func(status int) error { return errs.FromResponse(status, nil, []byte(`{"status":"error"}`)) }
+	response := func(status int) error { return errs.FromResponse(status, nil, []byte(`{"status":"error"}`)) }
 	page := func(status int) error { return errs.FromResponse(status, nil, []byte("<html>")) }
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	for _, tt := range []struct {
-		name                          string
-		err                           error
-		retryable, fromServer, maybed bool
+		name                                string
+		err                                 error
+		retryable, fromServer, maybeApplied bool
 	}{
-		{"429", answer(429), true, true, false},
-		{"500", answer(500), true, true, true},
-		{"501", answer(501), false, true, true},
-		{"503", answer(503), true, true, true},
-		{"505", answer(505), false, true, true},
-		{"400", answer(400), false, true, false},
-		{"401", answer(401), false, true, false},
-		{"409", answer(409), false, true, false},
-		{"redirect", answer(302), false, false, true},
+		{"429", response(429), true, true, false},
+		{"500", response(500), true, true, true},
+		{"501", response(501), false, true, true},
+		{"503", response(503), true, true, true},
+		{"505", response(505), false, true, true},
+		{"400", response(400), false, true, false},
+		{"401", response(401), false, true, false},
+		{"409", response(409), false, true, false},
+		{"redirect", response(302), false, false, true},
 		{"page under 503", page(503), true, false, true},
 		{"page under 404", page(404), false, false, true},
 		{"page under 413", page(413), false, false, false},
@@ -50,20 +50,20 @@ func TestQuestions(t *testing.T) {
 		{"too large 503", errs.NewContractError(503, nil, "its body is too large", nil, errs.ErrTooLarge), false, false, true},
 		{"error under 200", errs.FromResponse(200, nil, []byte(`{"status":"error","code":"not_found"}`)), false, true, false},
 		{"reset", errs.FromBase(t.Context(), reset, errs.ReachRead), true, false, true},
-		{"raw reset, from a stranger's layer", fmt.Errorf("mesh: %w", reset), true, false, false},
+		{"raw reset, from a foreign layer", fmt.Errorf("mesh: %w", reset), true, false, false},
 		{"refused", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead), true, false, false},
-		{"refused, seen through a stranger", fmt.Errorf("mesh: %w", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead)), true, false, false},
+		{"refused, wrapped by a foreign layer", fmt.Errorf("mesh: %w", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead)), true, false, false},
 		{"proxy refused", errs.FromBase(t.Context(), &net.OpError{Op: "proxyconnect", Err: io.EOF}, errs.ReachRead), true, false, false},
 		{"TLS handshake timeout", errs.FromBase(t.Context(), errors.New("net/http: TLS handshake timeout"), errs.ReachRead), true, false, false},
 		{"unknown authority", errs.FromBase(t.Context(), &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, errs.ReachRead), false, false, false},
 		{"wrong host", errs.FromBase(t.Context(), x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}, errs.ReachRead), false, false, false},
 		{"untyped error of the base", errs.FromBase(t.Context(), errors.New("http2: server sent GOAWAY"), errs.ReachRead), true, false, true},
 		{"bad scheme", errs.FromBase(t.Context(), errors.New(`unsupported protocol scheme "ftp"`), errs.ReachRead), false, false, false},
-		{"stranger's refusal", errors.New("policy says no"), false, false, false},
+		{"refusal by a foreign layer", errors.New("policy says no"), false, false, false},
 		{"rejected", &errs.RejectedError{Layer: "breaker", Cause: reset}, false, false, false},
 		{"client", &errs.ClientError{Field: "id", Problem: "is empty"}, false, false, false},
-		{"canceled", errs.NewCanceledError(canceled, answer(503)), false, false, true},
-		{"canceled after a refusal", errs.NewCanceledError(canceled, answer(429)), false, false, true},
+		{"canceled", errs.NewCanceledError(canceled, response(503)), false, false, true},
+		{"canceled after a refusal", errs.NewCanceledError(canceled, response(429)), false, false, true},
 		{"exhausted, the last not sent", &errs.RetryExhaustedError{Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), reset, errs.ReachRead)}},
 			Last: errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead)}, true, false, true},
 		{"refused in bulk", errs.FromDocument(0, errs.Document{Status: "error", Code: "bad_authtoken"}), false, true, false},
@@ -72,9 +72,9 @@ func TestQuestions(t *testing.T) {
 		{"refused everywhere", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}), errs.ReachRead), true, false, false},
 		{"no TLS at the other end", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake", Conn: &net.TCPConn{}}, errs.ReachRead), true, false, false},
 		{"broken TLS record", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "oversized record received"}, errs.ReachRead), true, false, true},
-		{"a text of the server's", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: no Host in request URL`), errs.ReachRead), true, false, true},
-		{"another text of the server's", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: net/http: TLS handshake timeout`), errs.ReachRead), true, false, true},
-		{"exhausted", &errs.RetryExhaustedError{Last: answer(503)}, true, true, true},
+		{"net/http's text, sent by the server", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: no Host in request URL`), errs.ReachRead), true, false, true},
+		{"net/http's other text, sent by the server", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: net/http: TLS handshake timeout`), errs.ReachRead), true, false, true},
+		{"exhausted", &errs.RetryExhaustedError{Last: response(503)}, true, true, true},
 		{"token source failed", &errs.AuthError{APIError: &errs.APIError{}, Cause: reset}, false, false, false},
 		{"nil", nil, false, false, false},
 	} {
@@ -86,25 +86,25 @@ func TestQuestions(t *testing.T) {
 			if got := errs.FromServer(tt.err); got != tt.fromServer {
 				t.Errorf("FromServer is %t", got)
 			}
-			if got := errs.MaybeApplied(tt.err); got != tt.maybed {
+			if got := errs.MaybeApplied(tt.err); got != tt.maybeApplied {
 				t.Errorf("MaybeApplied is %t", got)
 			}
 		})
 	}
 }
 
-func TestACallKnowsWhetherItMayHaveBeenApplied(t *testing.T) {
+func TestMaybeAppliedOfACallIsThatOfItsError(t *testing.T) {
 	t.Parallel()
 	refused := errs.FromResponse(409, nil, nil)
 	err := fmt.Errorf("saving: %w", &errs.Error{MaybeApplied: true, Err: refused})
 	if !errs.MaybeApplied(err) {
-		t.Error("an earlier attempt's doubt is lost")
+		t.Error("MaybeApplied is false, but an earlier attempt may have been applied")
 	}
 }
 
-// As errgroup has it: the failure of one call ends the context of the others,
-// and net/http returns the cause as its own error.
-func TestTheCauseOfACancellationIsNotTheCallsOwnFailure(t *testing.T) {
+// In an errgroup the failure of one call cancels the context of the others, and
+// net/http returns the cause as its own error.
+func TestTheCauseOfACancellationIsNotTheFailureOfTheCall(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	other := &errs.Error{Err: errs.FromResponse(404, nil, nil)}
@@ -115,9 +115,9 @@ func TestTheCauseOfACancellationIsNotTheCallsOwnFailure(t *testing.T) {
 	}
 }
 
-// The errors of net/http that have no exported type are recognized by their
-// text: these tests hold the texts.
-func TestTheBasesErrorsAreRecognized(t *testing.T) {
+// Errors of net/http without an exported type are recognized by their text.
+// This test fails if a text changes.
+func TestErrorsOfNetHTTPAreRecognized(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -146,7 +146,7 @@ func TestTheBasesErrorsAreRecognized(t *testing.T) {
 		"header value": send("GET", "http://h/", "A", "b\nc"),
 	} {
 		if !errors.Is(err, errs.ErrClient) {
-			t.Errorf("%s: %v is no ClientError", name, err)
+			t.Errorf("%s: %v is not a ClientError", name, err)
 		}
 	}
 	if err := send("GET", server.URL); !errors.Is(err, errs.ErrNetwork) || errs.Retryable(err) || errs.MaybeApplied(err) {

@@ -9,12 +9,12 @@ import (
 var ErrRejected = errors.New("prefactor: refused by a layer")
 
 // RejectedError means that a layer of the client refused to send: a circuit
-// breaker, a rate limiter, a bulkhead, a budget. This attempt sent nothing. The
-// retry layer doesn't repeat it: the layer that refused has already decided.
-// Return one from a layer of your own that refuses calls.
+// breaker, a rate limiter, a bulkhead, a budget. Nothing was sent in this
+// attempt. The retry layer doesn't repeat it, because the layer that refused
+// has already decided. Layers of your own return it to refuse a call.
 type RejectedError struct {
 	Layer string // name of the layer that refused
-	Cause error  // its reason
+	Cause error  // why it refused
 }
 
 func (e *RejectedError) Error() string {
@@ -24,5 +24,5 @@ func (e *RejectedError) Error() string {
 // Is reports whether target is [ErrRejected].
 func (e *RejectedError) Is(target error) bool { return target == ErrRejected }
 
-// Unwrap returns the layer's reason.
+// Unwrap returns the cause.
 func (e *RejectedError) Unwrap() error { return e.Cause }

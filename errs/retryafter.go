@@ -11,15 +11,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// tooLong is a wait beyond what a time.Duration can express.
+// tooLong is the wait for a number that a time.Duration cannot express.
 const tooLong = time.Duration(math.MaxInt64)
 
-// ParseRetryAfter returns how long a response's header asks to wait, by
-// Retry-After (RFC 9110, section 10.2.3): a number of seconds or a date. Of
-// several values, also of values that a proxy joined by commas, it is the
-// longest. A date counts from the response's own Date, if it has one, so that a
-// server with a wrong clock is understood. What isn't a wait, or lies in the
-// past, is 0; a number too large for a Duration is the longest Duration.
+// ParseRetryAfter returns how long a response asks to wait by its Retry-After
+// header (RFC 9110, section 10.2.3), a number of seconds or a date. If there
+// are several values, on several lines or joined by commas, it returns the
+// longest wait.
+//
+// A date is relative to the response's own Date header, if it has one, so that
+// a wrong server clock doesn't matter. A value in the past, or of another form,
+// is 0. A number that a Duration cannot express is the longest Duration.
 func ParseRetryAfter(h http.Header) time.Duration {
 	now := time.Now()
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
@@ -46,8 +48,8 @@ func parseSeconds(value string) time.Duration {
 	return units(value, time.Second)
 }
 
-// parseDate reads the three forms of an HTTP date, and with them the ones with
-// another name of the zone, or its offset, in place of GMT.
+// parseDate reads the three forms of an HTTP date, and also dates with UTC or a
+// numeric offset in place of GMT.
 func parseDate(value string, now time.Time) time.Duration {
 	at, err := http.ParseTime(value)
 	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 UTC", time.RFC1123Z} {
@@ -69,8 +71,8 @@ func parseMilliseconds(v jsontext.Value) time.Duration {
 	return units(string(v), time.Millisecond)
 }
 
-// units reads a number of units; 0 if it is none, or negative, and tooLong if
-// it overflows.
+// units returns a number of units as a Duration: 0 if it is negative or not a
+// number, and tooLong if it overflows.
 func units(number string, unit time.Duration) time.Duration {
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {

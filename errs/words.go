@@ -3,6 +3,7 @@ package errs
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -10,23 +11,23 @@ import (
 )
 
 const (
-	// maxWords bounds, in characters, what is shown of a text from outside.
+	// maxWords is how many characters of a text from outside are shown.
 	maxWords = 200
 
-	// maxScanned bounds, in bytes, what is read of one.
+	// maxScanned is how many bytes of such a text are read.
 	maxScanned = 16 << 10
 )
 
-// Words returns a text that comes from outside, such as from the server, a proxy
-// or another library, in the form in which it may stand in an error or a log: on
-// one line, 200 characters at most, without control characters, and with no
-// query, fragment or user information in any URL.
+// Words makes a text that comes from outside, such as from the server, a proxy
+// or another library, fit for an error or a log. The result is one line of at
+// most 200 characters and an ellipsis. It has no control characters, and its
+// absolute URLs have no query, fragment or userinfo.
 func Words(text string) string {
 	scanned := text[:min(len(text), maxScanned)]
 	isCut := len(scanned) < len(text)
 	shown := absoluteURL.ReplaceAllStringFunc(scanned, func(match string) string {
 		if isCut && strings.HasSuffix(scanned, match) {
-			return redacted // its end, which may tell what it is, was not read
+			return redacted // the rest of the URL was not read: an @ in it would make this userinfo
 		}
 		return withoutSecrets(match)
 	})
@@ -38,22 +39,19 @@ const redacted = "[redacted]"
 
 var absoluteURL = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>]*`)
 
-// withoutSecrets returns an absolute URL up to its path, without user
-// information.
+// withoutSecrets returns an absolute URL up to the end of its path, without
+// userinfo.
 func withoutSecrets(absolute string) string {
 	scheme, rest, _ := strings.Cut(absolute, "://")
 	if end := strings.IndexAny(rest, "?#"); end >= 0 {
 		rest = rest[:end] + strings.TrimLeft(trailing(rest[end:]), "?#")
 	}
-	authority, path := rest, ""
-	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
-		authority, path = rest[:slash], rest[slash:]
-	}
-	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		authority = authority[at+1:]
-	}
-	return scheme + "://" + authority + path
+	return scheme + "://" + userinfo.ReplaceAllString(rest, "$1")
 }
+
+// userinfo matches the userinfo of a URL without its scheme, and that of URLs
+// inside it: in its path, or after a comma.
+var userinfo = regexp.MustCompile(`(^|//)[^/]*@`)
 
 // trailing returns the punctuation at the end of a URL that belongs to the
 // sentence around it.
@@ -61,8 +59,8 @@ func trailing(text string) string {
 	return text[len(strings.TrimRight(text, ".,:;)]}")):]
 }
 
-// oneLine folds white space, replaces what isn't printable, and cuts the text
-// to maxWords characters.
+// oneLine folds white space, replaces characters that aren't printable, and
+// cuts the text to maxWords characters.
 func oneLine(s string) string {
 	var b strings.Builder
 	n, space := 0, false
@@ -71,11 +69,11 @@ func oneLine(s string) string {
 			space = b.Len() > 0
 			continue
 		}
-		if space {
+		if space && n < maxWords {
 			b.WriteByte(' ')
 			n++
-			space = false
 		}
+		space = false
 		if n >= maxWords {
 			b.WriteString("…")
 			break
@@ -89,9 +87,9 @@ func oneLine(s string) string {
 	return b.String()
 }
 
-// textOf returns the text of an error that is part of another. Errors of this
-// package are shown as they are, because what they hold from outside has passed
-// [Words]; any other error passes it here.
+// textOf returns the text of an error inside another one. Errors of this
+// package keep their text, because what they hold from outside has passed
+// [Words]; the text of any other error passes it here.
 func textOf(err error) string {
 	if err == nil {
 		return "no reason given"
@@ -100,7 +98,9 @@ func textOf(err error) string {
 		return err.Error()
 	}
 	text := err.Error()
-	for _, failed := range urlErrors(err) {
+	all := urlErrors(err)
+	slices.SortStableFunc(all, func(a, b *url.Error) int { return len(b.URL) - len(a.URL) }) // one may begin with another
+	for _, failed := range all {
 		if failed.URL == "" {
 			continue
 		}
@@ -109,13 +109,15 @@ func textOf(err error) string {
 			shown = (&url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}).String()
 		}
 		text = strings.ReplaceAll(text, strconv.Quote(failed.URL), shown)
-		text = strings.ReplaceAll(text, failed.URL, shown)
+		if shown == redacted || absoluteURL.FindString(failed.URL) != failed.URL { // else Words finds it, and also a longer URL that begins with it
+			text = strings.ReplaceAll(text, failed.URL, shown)
+		}
 	}
 	return Words(text)
 }
 
-// urlErrors returns every [url.Error] in err's tree: their URLs may be of a form
-// that isn't recognized in a text.
+// urlErrors returns every [url.Error] in err's tree: a URL in it may have a
+// form that [Words] doesn't recognize.
 func urlErrors(err error) (found []*url.Error) {
 	if failed, ok := err.(*url.Error); ok {
 		found = append(found, failed)

@@ -12,52 +12,52 @@ import (
 )
 
 // NewAdaptiveLimiter returns an adaptive limiter for [Adaptive] with
-// failsafe-go's defaults: it lets 20 requests through at a time at first, and 1
-// to 200 as their durations tell.
+// failsafe-go's defaults: it starts with 20 requests at a time, and adjusts to
+// between 1 and 200 by how long they take.
 func NewAdaptiveLimiter() adaptivelimiter.AdaptiveLimiter[any] {
 	return adaptivelimiter.NewWithDefaults[any]()
 }
 
-// AdaptiveLimiter is what [Adaptive] needs of a limiter that finds out by itself
-// how many requests the server takes at a time: an
+// AdaptiveLimiter is the part of a limiter that [Adaptive] needs: an
 // [adaptivelimiter.AdaptiveLimiter] of any result type, or its PriorityLimiter.
+// The limiter finds out by itself how many requests the server takes at a time.
 //
-// AcquirePermitWithMaxWait returns a permit, waiting for it up to wait, or why
-// there is none; it honours ctx. It must be safe for concurrent use.
+// AcquirePermitWithMaxWait waits up to wait for a permit, and returns an error
+// if none comes. It must honour ctx and be safe for concurrent use.
 type AdaptiveLimiter[P AdaptivePermit] interface {
 	AcquirePermitWithMaxWait(ctx context.Context, wait time.Duration) (P, error)
 }
 
-// AdaptivePermit is a permit of an [AdaptiveLimiter], which gets it back by one
-// of the two methods: by Record with the time that it was held as a measure of
-// the server, by Drop without.
+// AdaptivePermit is a permit of an [AdaptiveLimiter]. Either method gives it
+// back: Record with the time that it was held as a sample of the server's
+// speed, Drop without.
 type AdaptivePermit interface {
 	Record()
 	Drop()
 }
 
 // Adaptive returns the layer "adaptive", which holds a permit of the adaptive
-// limiter policy for each request in progress, and waits for it up to wait; 0
-// refuses at once. The policy is yours, and may be shared with other code;
-// [NewAdaptiveLimiter] makes one. The policy's own WithMaxWaitTime and OnLimitExceeded are for failsafe's
-// executors and don't act here.
+// limiter policy for each request in progress. It waits up to wait for the
+// permit; with 0 it refuses at once. You own the policy, and may share it with
+// other code; [NewAdaptiveLimiter] makes one. The policy's own WithMaxWaitTime
+// and OnLimitExceeded apply to failsafe's executors only.
 //
-// Only a success is a measure of the server, from the permit to the end of its
-// answer: a 503 that comes in a millisecond must not raise the limit. The permit
-// of any other request is dropped, also that of a canceled one, of one that
-// panics, and of a body that streams, for how long its reader takes says nothing
-// of the server; that permit is held until the body is closed.
+// Only a success is a sample of the server's speed, from the permit to the end
+// of the response: a 503 that comes in a millisecond must not raise the limit.
+// The permit is dropped for every other request, also if it is canceled or
+// panics. It is dropped for a body that streams as well, because the speed of
+// its reader says nothing about the server; that permit is held until the body
+// is closed.
 //
 // A refusal is an [errs.RejectedError] around the limiter's error, such as
-// [adaptivelimiter.ErrExceeded]; retry doesn't repeat it. When the context ends in
-// the wait, the error is an [errs.CanceledError].
+// [adaptivelimiter.ErrExceeded]; retry doesn't repeat it. If the context ends
+// during the wait, the error is an [errs.CanceledError].
 //
-// Position: anywhere. Inside retry, the usual place (PerAttempt), it measures
-// and bounds attempts. Outside retry it measures calls with their waits, which
-// say less of the server.
+// Position: anywhere. The usual place is inside retry (PerAttempt), where it
+// measures and limits attempts. Outside retry it measures calls including their
+// waits, which say less about the server.
 //
-// A success that doesn't wait costs no allocation more than without the layer,
-// beside the limiter's own.
+// A success that doesn't wait costs no allocation beyond the limiter's own.
 func Adaptive[P AdaptivePermit](policy AdaptiveLimiter[P], wait time.Duration) transport.Layer {
 	if policy == nil {
 		return noPolicy("adaptive", transport.Anywhere, "give an adaptive limiter, such as NewAdaptiveLimiter()")
@@ -82,7 +82,7 @@ func (a *adaptive[P]) send(req *http.Request, next transport.Next) (*http.Respon
 		if ctx.Err() != nil {
 			return endWait(req)
 		}
-		return refuse(req, "adaptive", fmt.Errorf("%w: no permit came within %s; send less at a time, or allow a longer wait", err, a.wait))
+		return refuse(req, "adaptive", fmt.Errorf("%w: no permit came within %s; send fewer requests at a time, or allow a longer wait", err, a.wait))
 	}
 	streams, success := false, false
 	defer func() { // in a panic too
@@ -103,7 +103,7 @@ func (a *adaptive[P]) send(req *http.Request, next transport.Next) (*http.Respon
 	return resp, err
 }
 
-// enter takes a permit, and tells of the wait for it if there is one.
+// enter takes a permit, and reports the wait for it, if there is one.
 func (a *adaptive[P]) enter(ctx context.Context) (P, error) {
 	permit, err := a.policy.AcquirePermitWithMaxWait(ctx, 0)
 	if err == nil || a.wait == 0 || ctx.Err() != nil {

@@ -21,8 +21,7 @@ import (
 
 var errLimit = errors.New("limit exceeded")
 
-// limiter has the shape of failsafe-go's adaptive limiter, with a limit that
-// doesn't move.
+// limiter is like failsafe-go's adaptive limiter, but its limit is constant.
 type limiter struct {
 	limit int
 
@@ -98,7 +97,7 @@ func TestAdaptiveMeasuresSuccessesOnly(t *testing.T) {
 	}
 }
 
-func TestAdaptiveDropsAPermitOfAPanicOrAStream(t *testing.T) {
+func TestAdaptiveDropsThePermitOfAPanicOrAStream(t *testing.T) {
 	t.Parallel()
 	t.Run("panic", func(t *testing.T) {
 		l := &limiter{limit: 1}
@@ -150,13 +149,13 @@ func TestAdaptiveLimiterIsSharedByLayers(t *testing.T) {
 }
 
 func TestAdaptiveAllocations(t *testing.T) {
-	// One is the permit of this test's limiter.
+	// The one is the permit of this test's limiter.
 	if n := layerAllocations(t, perAttempt(middleware.Adaptive(&limiter{limit: 1}, 0))); n != 1 {
 		t.Errorf("a success costs %v allocations with the layer, want 1", n)
 	}
 }
 
-func TestTheAdaptiveLimiterOfFailsafeRefusesBeyondItsLimit(t *testing.T) {
+func TestFailsafesAdaptiveLimiterRefusesAboveItsLimit(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(prefactortest.On(reads).Always().Delay(10 * time.Second))

@@ -12,48 +12,44 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// TokenSource gives the token for a request: it is asked once an attempt. It
-// must be safe for concurrent use, and honour ctx, which carries no
-// [transport.Call]. A [transport.Secret] is a source of itself; [TokenFunc],
+// TokenSource returns the token for a request; it is called once for each
+// attempt. It must be safe for concurrent use and honour ctx, which carries no
+// [transport.Call]. A [transport.Secret] is its own source; [TokenFunc],
 // [TokenFromFile], [TokenFromEnv] and [RefreshingToken] make others.
 type TokenSource interface {
 	Token(ctx context.Context) (transport.Secret, error)
 }
 
-// AuthOption changes the auth layer.
+// AuthOption configures the auth layer.
 type AuthOption func(*auth)
 
-// AllowPlainHTTP lets the token travel over plain http to a host that is not a
-// loopback address. Whoever sees the network sees the token then.
+// AllowPlainHTTP allows sending the token over plain http to a host that is not
+// a loopback address. Anyone on the network path can then read the token.
 func AllowPlainHTTP() AuthOption { return func(a *auth) { a.plainHTTP = true } }
 
-// Auth returns the layer "auth", which puts the source's token into the
-// Authorization header of requests to origin, and of no others: scheme, host and
-// port must be the same, and neither URL.Opaque nor Host may name another host.
-// Origin is a URL, of which the path is ignored; it must be https, or http to a
-// loopback address, unless [AllowPlainHTTP] is given. An Authorization header
-// that the request has already stays.
+// Auth returns the layer "auth", which sets the Authorization header of
+// requests to origin to the source's token. A request that already has the
+// header keeps it.
 //
-// What decides is the request as it is when it gets here: from a layer outside
-// of auth that sends it to another host the token is withheld, and the request
-// goes out without one. A layer inside of auth has the token, and what it does
-// with the request is its own affair. Under a plain http.Client that follows
-// redirects each hop is decided anew.
+// The token goes to origin only: a request must have the same scheme, host and
+// port, and its URL.Opaque and Host may not name another host. Any other
+// request is sent without a token. The layer decides by the request as it
+// arrives here, and for each hop of a redirect that a plain http.Client
+// follows. A layer inside auth has the token; where it sends the token is not
+// checked. origin is a URL, whose path is ignored; it must be https, or http to
+// a loopback address, unless [AllowPlainHTTP] is given.
 //
-// If the source is a [Refresher], a request that is answered 401 is sent once
-// more with another token, in the same attempt and with the same idempotency
-// key; that needs GetBody if it has a body. The second answer stands, and so
-// does the 401 if there is no other token, or none with this kind of source.
+// If the source is a [Refresher], a request that gets a 401 is sent once more
+// with another token, in the same attempt and with the same idempotency key. A
+// body needs GetBody for this. The second response is returned. The 401 is
+// returned if the source has no other token or the body can't be sent again.
 //
-// A source that fails is an [errs.AuthError] with the failure inside, which
-// retry doesn't repeat. Nothing is sent then, or nothing after the 401.
+// If the source fails, the error is an [errs.AuthError] with the cause inside.
+// Retry doesn't repeat it, and nothing is sent, or nothing more after the 401.
 //
-// The token is in a copy of the request that goes inside: no layer outside finds
-// it, in the response's Request either. The layer adds 6 allocations to an
-// attempt, and two more with a Refresher.
-//
-// Position: once an attempt, so that each has a fresh token; inside all layers
-// that must not see it.
+// Position: once an attempt, so that each attempt gets a current token; inside
+// all layers that must not see the token. They don't find it in the response's
+// Request either.
 func Auth(origin string, source TokenSource, options ...AuthOption) transport.Layer {
 	a := &auth{source: source}
 	for _, set := range options {
@@ -104,15 +100,15 @@ func (a *auth) send(req *http.Request, next transport.Next) (*http.Response, err
 	return sendWith(token, req, next)
 }
 
-// sendTwice sends req with token and, if that is refused, once more with another
-// one.
+// sendTwice sends req with token and, after a 401, once more with another
+// token.
 func (a *auth) sendTwice(req *http.Request, next transport.Next, source Refresher, token transport.Secret) (*http.Response, error) {
-	target := *req.URL // a layer inside may lead the request elsewhere
+	target := *req.URL // a layer inside may change req.URL
 	resp, err := sendWith(token, req, next)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
-	refusal := transport.Read(req, resp).Err() // frees the connection for the token's sake
+	refusal := transport.Read(req, resp).Err() // frees the connection for the replay
 	fresh, err := refresh(req.Context(), source, token)
 	if err != nil {
 		discard(resp)
@@ -133,10 +129,10 @@ func (a *auth) sendTwice(req *http.Request, next transport.Next, source Refreshe
 	return sendWith(fresh, req, next)
 }
 
-// maxRefusalWait is the longest Retry-After of a 401 that is waited for.
+// maxRefusalWait is the longest Retry-After of a 401 that the layer waits for.
 const maxRefusalWait = time.Minute
 
-// mayWait reports whether a wait is short enough to be begun.
+// mayWait reports whether a wait is short enough to begin it.
 func mayWait(ctx context.Context, wait time.Duration) bool {
 	deadline, limited := ctx.Deadline()
 	return wait <= maxRefusalWait && !(limited && time.Until(deadline) <= wait)
@@ -147,7 +143,8 @@ func askedWait(err error) time.Duration {
 	return wait
 }
 
-// refresh asks source for a token in place of the stale one, and tells the call.
+// refresh asks source for a token in place of the stale one, and reports the
+// refresh as an event of the call.
 func refresh(ctx context.Context, source Refresher, stale transport.Secret) (transport.Secret, error) {
 	began := time.Now()
 	fresh, err := source.Refresh(transport.WithoutCall(ctx), stale)
@@ -160,7 +157,7 @@ func refresh(ctx context.Context, source Refresher, stale transport.Secret) (tra
 	return fresh, err
 }
 
-// refreshError is the failure of a refresh after the server's refusal.
+// refreshError returns the error for a refresh that failed after a 401.
 func refreshError(refusal, cause error) error {
 	failure := &errs.AuthError{APIError: &errs.APIError{Status: http.StatusUnauthorized}, Cause: cause}
 	if server, ok := errors.AsType[*errs.APIError](refusal); ok {
@@ -169,8 +166,8 @@ func refreshError(refusal, cause error) error {
 	return failure
 }
 
-// sendWith sends a copy of req with a token. Req itself, without it, is what the
-// layers outside find in the response.
+// sendWith sends a copy of req with a token. The response's Request is req
+// itself, so that layers outside do not find the token there.
 func sendWith(token transport.Secret, req *http.Request, next transport.Next) (*http.Response, error) {
 	sent := req.WithContext(req.Context())
 	sent.Header = req.Header.Clone()
@@ -193,8 +190,8 @@ func (a *auth) token(ctx context.Context) (transport.Secret, error) {
 	return token, validateToken(token)
 }
 
-// authorized reports whether a header has credentials already, under whatever
-// spelling of the name.
+// authorized reports whether a header has credentials already, in any spelling
+// of its name.
 func authorized(h http.Header) bool {
 	for name := range h {
 		if strings.EqualFold(name, "Authorization") {

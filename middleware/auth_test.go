@@ -19,8 +19,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// tokens is a source that gives the tokens of a list, one a fetch, the last one
-// again and again.
+// tokens is a source that returns the tokens of a list, one for each fetch, and
+// then the last one again.
 type tokens struct {
 	fetches atomic.Int32
 	list    []string
@@ -33,8 +33,8 @@ func (s *tokens) fetch(context.Context) (transport.Secret, error) {
 	return transport.NewSecret(s.list[min(n, len(s.list))-1]), nil
 }
 
-// refreshing is a source that gives the tokens of a list, of which the first was
-// fetched a while ago. It must be made in a bubble.
+// refreshing is a source that returns the tokens of a list, the first of which
+// was fetched some time ago. It must be made in a bubble.
 func refreshing(list ...string) (source middleware.TokenSource, fetches *atomic.Int32) {
 	all := fetching(list...)
 	source = middleware.RefreshingToken(all.fetch)
@@ -43,14 +43,14 @@ func refreshing(list ...string) (source middleware.TokenSource, fetches *atomic.
 	return source, &all.fetches
 }
 
-// withSource is the edit that takes the token from source.
+// withSource returns the edit that takes the token from source.
 func (s *site) withSource(source middleware.TokenSource) func(transport.Stack) transport.Stack {
 	return func(stack transport.Stack) transport.Stack {
 		return stack.Replace("auth", middleware.Auth(s.cfg.APIURL, source))
 	}
 }
 
-func TestAuthSendsTheTokenToItsOriginAlone(t *testing.T) {
+func TestAuthSendsTheTokenToItsOriginOnly(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		url    string
@@ -59,13 +59,13 @@ func TestAuthSendsTheTokenToItsOriginAlone(t *testing.T) {
 		want   bool
 	}{
 		"the origin":                     {url: "https://api.example/x", want: true},
-		"in other letters":               {url: "https://API.example/x", want: true},
-		"with its port spelled out":      {url: "https://api.example:443/x", want: true},
+		"in upper case":                  {url: "https://API.example/x", want: true},
+		"with its default port":          {url: "https://api.example:443/x", want: true},
 		"another port":                   {url: "https://api.example:8443/x"},
 		"another scheme":                 {url: "http://api.example/x"},
 		"another host":                   {url: "https://evil.example/x"},
 		"a host that begins alike":       {url: "https://api.example.evil.example/x"},
-		"a host in the user's place":     {url: "https://api.example@evil.example/x"},
+		"a host as the userinfo":         {url: "https://api.example@evil.example/x"},
 		"an opaque URL":                  {url: "https://api.example/x", spoof: func(r *http.Request) { r.URL.Opaque = "//evil.example/x" }},
 		"another Host":                   {url: "https://api.example/x", spoof: func(r *http.Request) { r.Host = "evil.example" }},
 		"http to loopback":               {url: "http://127.0.0.1:8080/x", origin: "http://127.0.0.1:8080", want: true},
@@ -131,7 +131,7 @@ func TestAuthWithholdsTheTokenFromAHostThatALayerOutsideSets(t *testing.T) {
 	}
 }
 
-func TestAuthDecidesAnewAtEachHopOfARedirect(t *testing.T) {
+func TestAuthDecidesForEachHopOfARedirect(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Value
 	target := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -201,7 +201,7 @@ func TestARefreshIsPartOfOneAttempt(t *testing.T) {
 	})
 }
 
-func TestAReplayIsTheRequestAsItCameToAuth(t *testing.T) {
+func TestAReplayIsTheRequestThatReachedAuth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := refreshing("expired", "fresh")
@@ -226,7 +226,7 @@ func TestAReplayIsTheRequestAsItCameToAuth(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		if want := []string{"api.example Bearer expired ", "api.example Bearer fresh "}; !slices.Equal(came, want) {
-			t.Errorf("inside came %q, want %q", came, want)
+			t.Errorf("the requests inside were %q, want %q", came, want)
 		}
 		if token := resp.Request.Header.Get("Authorization"); token != "" {
 			t.Errorf("a layer outside finds %q in the response's request", token)
@@ -234,7 +234,7 @@ func TestAReplayIsTheRequestAsItCameToAuth(t *testing.T) {
 	})
 }
 
-func TestAuthLetsTheRefusalStandWhereNoOtherTokenHelps(t *testing.T) {
+func TestAuthReturnsThe401IfThereIsNoOtherToken(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		source func() middleware.TokenSource
@@ -270,7 +270,7 @@ func TestAuthLetsTheRefusalStandWhereNoOtherTokenHelps(t *testing.T) {
 	}
 }
 
-func TestAuthDoesNotReplayABodyThatCanNotBeHadAgain(t *testing.T) {
+func TestAuthDoesNotReplayABodyWithoutGetBody(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		source, _ := refreshing("expired", prefactortest.Token)
@@ -292,7 +292,7 @@ func TestAuthDoesNotReplayABodyThatCanNotBeHadAgain(t *testing.T) {
 	})
 }
 
-func TestAFailedRefreshIsAnAuthErrorWithItsCauseAndNotRetried(t *testing.T) {
+func TestAFailedRefreshIsAnAuthErrorAndNotRetried(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		down := errors.New("the token server is down")
@@ -387,7 +387,7 @@ func TestManyCallsThatHoldTheSameStaleTokenShareOneRefresh(t *testing.T) {
 			}
 		}
 		if waited := time.Since(began); waited != 0 {
-			t.Errorf("who gave up waited %s more", waited)
+			t.Errorf("a caller that gave up waited %s more", waited)
 		}
 		for range callers / 2 {
 			if err := <-results; err != nil {
@@ -403,17 +403,17 @@ func TestManyCallsThatHoldTheSameStaleTokenShareOneRefresh(t *testing.T) {
 	})
 }
 
-func TestAuthRefusesWhatItCanNotBeMadeOf(t *testing.T) {
+func TestAuthRefusesInvalidSettings(t *testing.T) {
 	t.Parallel()
 	token := transport.NewSecret("canary")
 	tests := map[string]struct {
 		layer transport.Layer
 		want  string
 	}{
-		"plain http to a stranger": {middleware.Auth("http://api.example", token), "is plain http to api.example"},
-		"no source":                {middleware.Auth("https://api.example", nil), "token source is nil"},
-		"no fetch function":        {middleware.Auth("https://api.example", middleware.RefreshingToken(nil)), "token source is nil"},
-		"an empty token":           {middleware.Auth("https://api.example", transport.Secret{}), "APIToken is required"},
+		"plain http":        {middleware.Auth("http://api.example", token), "is plain http to api.example"},
+		"no source":         {middleware.Auth("https://api.example", nil), "token source is nil"},
+		"no fetch function": {middleware.Auth("https://api.example", middleware.RefreshingToken(nil)), "token source is nil"},
+		"an empty token":    {middleware.Auth("https://api.example", transport.Secret{}), "APIToken is required"},
 		"a token with a line break": {middleware.Auth("https://api.example", transport.NewSecret("canary\n")),
 			"APIToken holds white space"},
 	}
@@ -442,7 +442,7 @@ func TestAuthAllocatesAsItsCommentSays(t *testing.T) {
 	}
 }
 
-// accepted counts the requests that the fake answered 200.
+// accepted counts the requests that got a 200 from the fake.
 func accepted(fake *prefactortest.Fake) (n int) {
 	for _, x := range fake.Journal() {
 		if x.Status == http.StatusOK {

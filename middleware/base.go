@@ -12,17 +12,17 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
-// NewBase returns a base transport fit for the API: connections made within
-// cfg.ConnectTimeout, HTTP/2 where the server has it, the proxy from the
-// environment, and enough idle connections for 128 concurrent callers to reuse
-// theirs. Only cfg.ConnectTimeout is read.
+// NewBase returns a base transport fit for the API. It makes connections within
+// cfg.ConnectTimeout, uses HTTP/2 if the server supports it and the proxy of
+// the environment, and keeps enough idle connections for 128 concurrent
+// callers. Of cfg only ConnectTimeout is used.
 //
-// A proxy that refuses to connect gives an [errs.NetworkError] around an
+// If a proxy refuses to connect, the error is an [errs.NetworkError] around an
 // [errs.ProxyError].
 //
-// Each tune function may change the transport before it is returned: a
-// company's certificate authority goes into its TLSClientConfig, a fixed proxy
-// into its Proxy.
+// Each tune function may change the transport before it is returned. For
+// example, a company's certificate authority goes into its TLSClientConfig, and
+// a fixed proxy into its Proxy.
 func NewBase(cfg Config, tune ...func(*http.Transport)) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 30 * time.Second}
 	base := &http.Transport{
@@ -47,7 +47,7 @@ func NewBase(cfg Config, tune ...func(*http.Transport)) *http.Transport {
 	return base
 }
 
-// proxyRefusal keeps of a proxy's refusal what net/http would drop.
+// proxyRefusal keeps the parts of a proxy's refusal that net/http would drop.
 func proxyRefusal(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
@@ -56,16 +56,15 @@ func proxyRefusal(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Res
 	return &errs.ProxyError{Status: resp.StatusCode, Reason: errs.Words(reason), RetryAfter: errs.ParseRetryAfter(resp.Header)}
 }
 
-// countingConn is a connection that counts what is written to it. By that a call
-// that was canceled just before its request was written knows that nothing of it
-// was sent.
+// countingConn counts what is written to a connection. This shows that nothing
+// was sent of a call that was canceled just before its request was written.
 type countingConn struct {
 	net.Conn
 	written atomic.Int64
 }
 
-// closingRecord is above the size of what TLS writes to close a connection, which
-// is no part of a request.
+// closingRecord is above the size of what TLS writes to close a connection,
+// which is not part of a request.
 const closingRecord = 64
 
 func (c *countingConn) Write(p []byte) (int, error) {
@@ -76,5 +75,6 @@ func (c *countingConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// BytesWritten returns how many bytes were written.
+// BytesWritten returns how many bytes were written, without small writes such
+// as the one that closes a TLS connection.
 func (c *countingConn) BytesWritten() int64 { return c.written.Load() }

@@ -8,8 +8,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// inMemory reports whether nothing of a response is still to come from its
-// connection.
+// inMemory reports whether a response has been read from its connection.
 func inMemory(resp *http.Response) bool {
 	if resp == nil || resp.Body == nil || resp.Body == http.NoBody {
 		return true
@@ -18,8 +17,8 @@ func inMemory(resp *http.Response) bool {
 	return read
 }
 
-// onClose returns body with a call of end, one at most, when it is closed. The
-// body of a 101 Switching Protocols stays an [io.Writer].
+// onClose returns body, and calls end when it is first closed. The body of a
+// 101 Switching Protocols stays an [io.Writer].
 func onClose(body io.ReadCloser, end func()) io.ReadCloser {
 	ending := &endingBody{ReadCloser: body, end: end}
 	if w, ok := body.(io.Writer); ok {

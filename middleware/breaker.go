@@ -13,11 +13,11 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// NewBreaker returns a circuit breaker for [Breaker]. It opens when, of 20 or
-// more outcomes in the last 30 seconds, half are failures. It stays open for 10
-// seconds, with a jitter of 25 % either way so that a fleet doesn't come back at
-// once; then it lets three trials through, closes when all of them succeed, and
-// opens again with the first that fails.
+// NewBreaker returns a circuit breaker for [Breaker]. It opens when half of the
+// outcomes in the last 30 seconds are failures, of 20 or more. It stays open
+// for 10 seconds, with a jitter of 25 % either way so that the clients of a
+// fleet don't come back all at once. Then it lets three trials through: it
+// closes when all of them succeed, and opens again when one fails.
 func NewBreaker() circuitbreaker.CircuitBreaker[any] {
 	return circuitbreaker.NewBuilder[any]().
 		WithFailureRateThreshold(0.5, 20, 30*time.Second).
@@ -28,37 +28,39 @@ func NewBreaker() circuitbreaker.CircuitBreaker[any] {
 }
 
 // Breaker returns the layer "breaker", which sends nothing while the circuit
-// breaker policy is open. The policy is yours, of any result type, and may be
-// shared with other code, which sees the same state; [NewBreaker] makes one.
+// breaker policy is open. You own the policy, which may have any result type.
+// Other code that shares it sees the same state. [NewBreaker] makes one.
 //
-// The layer, not the policy's handle conditions, judges what came of a request,
-// by the whole answer:
+// The layer, and not the policy's handle conditions, decides what counts, by
+// the outcome of the request:
 //
-//   - Failures are: no whole answer, a body that breaks off included; an answer
-//     that isn't the API's, such as a broken envelope or an HTML page; any 5xx.
-//   - A success is any other answer. A 4xx, 429 included, comes from a server
-//     that works.
-//   - Nothing is counted where nothing is known of the server: the caller, or a
-//     hedge, canceled; a layer inside refused; the token couldn't be had; a layer
-//     inside panicked. The caller's deadline counts as little, so it is the
-//     timeout layer that tells the breaker of a server that hangs.
+//   - Failures: no complete response; a response that isn't the API's, such as
+//     a redirect, a broken envelope or an HTML page; any 5xx.
+//   - Successes: any other response. A 4xx, even a 429, shows that the server
+//     works.
+//   - Not counted, because nothing is known about the server: a cancellation by
+//     the caller or by a hedge, the caller's deadline, a refusal or a panic of
+//     a layer inside, and a token that couldn't be fetched. For a server that
+//     hangs, the timeout layer causes the failures that count.
 //
-// A trial of a half-open breaker that ends without being counted leaves its
-// place to the next request through the same Layer value; stacks that share a
-// breaker do best to share that value, too. A body that streams, of a request that is
-// no API call, is judged by its header.
+// If a trial of a half-open breaker ends without being counted, the next
+// request through the same Layer takes its permit. This is tracked for each
+// Layer value, so share the Layer between stacks, and not only the policy. A
+// body that streams, of a request that is not an API call, counts by its
+// header.
 //
-// A refusal is an [errs.RejectedError] that matches [circuitbreaker.ErrOpen] and
-// says when the server is tried again; retry doesn't repeat it. Of the policy's
-// listeners those of state changes are called, OnSuccess and OnFailure are not;
-// nor is its DelayFunc.
+// A refusal is an [errs.RejectedError] that matches [circuitbreaker.ErrOpen]
+// and says when the server is tried again; retry doesn't repeat it. The
+// policy's listeners for state changes are called; OnSuccess, OnFailure and its
+// DelayFunc are not.
 //
-// Position: anywhere. Inside retry, the usual place (PerAttempt), it counts
-// attempts: it opens in the middle of a call, whose next attempt it refuses.
-// Outside retry it counts calls: one that succeeds by its third attempt is a
-// success, and an outage is seen only when the first calls have given up.
+// Position: anywhere. The usual place is inside retry (PerAttempt), where it
+// counts attempts: it can open during a call, and then refuses the call's next
+// attempt. Outside retry it counts calls: a call that succeeds on its third
+// attempt is a success, and an outage shows only when the first calls have
+// given up.
 //
-// A success costs no allocation more than without the layer.
+// A success costs no allocation.
 func Breaker[R any](policy circuitbreaker.CircuitBreaker[R]) transport.Layer {
 	if policy == nil {
 		return noPolicy("breaker", transport.Anywhere, "give a circuitbreaker.CircuitBreaker, such as NewBreaker()")
@@ -70,8 +72,8 @@ func Breaker[R any](policy circuitbreaker.CircuitBreaker[R]) transport.Layer {
 type breaker[R any] struct {
 	policy circuitbreaker.CircuitBreaker[R]
 
-	// owed counts the trials that ended without being counted. The policy has no
-	// way to give a permit back, and would stay half-open for good.
+	// owed is the number of trials that ended without being counted. The
+	// policy cannot take a permit back, and would stay half-open forever.
 	owed atomic.Int32
 }
 
@@ -98,11 +100,11 @@ func (b *breaker[R]) send(req *http.Request, next transport.Next) (*http.Respons
 	return resp, err
 }
 
-// enter asks for a permit. Trial tells that it is one of a half-open breaker.
+// enter takes a permit. trial is set if it is one of a half-open breaker.
 func (b *breaker[R]) enter() (trial, ok bool) {
 	ok = b.policy.TryAcquirePermit()
 	if !b.policy.IsHalfOpen() {
-		b.owed.Store(0) // a half-open state that comes has all of its permits
+		b.owed.Store(0) // the next half-open state begins with all of its permits
 		return false, ok
 	}
 	return true, ok || b.takeOwed()
@@ -122,12 +124,12 @@ func (b *breaker[R]) takeOwed() bool {
 
 func (b *breaker[R]) refusal() error {
 	if delay := b.policy.RemainingDelay(); delay > 0 {
-		return fmt.Errorf("%w: the server failed too often; it is tried again in %s", circuitbreaker.ErrOpen, delay.Round(time.Millisecond))
+		return fmt.Errorf("%w: the server failed too often; the next trial is in %s", circuitbreaker.ErrOpen, delay.Round(time.Millisecond))
 	}
-	return fmt.Errorf("%w: the server failed too often; trials of it are under way", circuitbreaker.ErrOpen)
+	return fmt.Errorf("%w: the server failed too often; trials are in progress", circuitbreaker.ErrOpen)
 }
 
-// condition is what the outcome of a request says about the server.
+// condition is what an outcome shows about the server.
 type condition int
 
 const (

@@ -29,7 +29,7 @@ func checkTally(t *testing.T, policy circuitbreaker.CircuitBreaker[any], success
 	}
 }
 
-func TestBreakerJudgesByTheAnswer(t *testing.T) {
+func TestBreakerCountsByTheResponse(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		fault               prefactortest.Fault
@@ -67,7 +67,7 @@ func TestBreakerJudgesByTheAnswer(t *testing.T) {
 	}
 }
 
-func TestBreakerCountsNothingThatSaysNothingOfTheServer(t *testing.T) {
+func TestBreakerCountsNothingThatShowsNothingAboutTheServer(t *testing.T) {
 	t.Parallel()
 	refusal := transport.NewLayerFunc("refusing", transport.Anywhere, func(*http.Request, transport.Next) (*http.Response, error) {
 		return nil, &errs.RejectedError{Layer: "refusing", Cause: errors.New("no")}
@@ -84,7 +84,7 @@ func TestBreakerCountsNothingThatSaysNothingOfTheServer(t *testing.T) {
 		}},
 		"a layer inside refuses":      {edit: onWire(refusal)},
 		"the request can't be sent":   {edit: onWire(failing(&errs.ClientError{Field: "request", Problem: "can't be sent"}))},
-		"the token can't be had":      {edit: onWire(failing(&errs.AuthError{APIError: &errs.APIError{}, Cause: errors.New("no vault")}))},
+		"the token source fails":      {edit: onWire(failing(&errs.AuthError{APIError: &errs.APIError{}, Cause: errors.New("no vault")}))},
 		"a layer inside fails itself": {edit: onWire(failing(errors.New("no audit log")))},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,8 +142,8 @@ func TestBreakerOpensInAnOutageAndClosesAfterIt(t *testing.T) {
 			t.Fatalf("after 20 failures it is %s, want open", policy.State())
 		}
 		err := read(t.Context(), client)
-		if !errors.Is(err, circuitbreaker.ErrOpen) || !strings.Contains(err.Error(), "it is tried again in ") {
-			t.Errorf("the refusal is %v, want one that says when the server is tried again", err)
+		if !errors.Is(err, circuitbreaker.ErrOpen) || !strings.Contains(err.Error(), "the next trial is in ") {
+			t.Errorf("the refusal is %v, want one that says when the next trial is", err)
 		}
 		time.Sleep(policy.RemainingDelay())
 		for i := range 3 {
@@ -167,7 +167,7 @@ func halfOpen(n uint) circuitbreaker.CircuitBreaker[any] {
 	return policy
 }
 
-func TestATrialThatIsNotCountedLeavesItsPlace(t *testing.T) {
+func TestATrialThatIsNotCountedFreesItsPermit(t *testing.T) {
 	t.Parallel()
 	t.Run("canceled", func(t *testing.T) {
 		onSite(t, func(t *testing.T, s *site) {
@@ -204,7 +204,7 @@ func TestATrialThatIsNotCountedLeavesItsPlace(t *testing.T) {
 			t.Errorf("the breaker is %s, want closed", policy.State())
 		}
 	})
-	t.Run("and no more than its place", func(t *testing.T) {
+	t.Run("and only that one", func(t *testing.T) {
 		onSite(t, func(t *testing.T, s *site) {
 			s.fake.Inject(prefactortest.On(reads).Hang(), slow(reads, time.Second).Always())
 			policy := halfOpen(1)
@@ -217,15 +217,15 @@ func TestATrialThatIsNotCountedLeavesItsPlace(t *testing.T) {
 				t.Errorf("of 10 at once %d were refused, want 9", len(failed))
 			}
 			for _, err := range failed {
-				if !strings.Contains(err.Error(), "trials of it are under way") {
-					t.Errorf("the refusal is %v, want one that tells of trials", err)
+				if !strings.Contains(err.Error(), "trials are in progress") {
+					t.Errorf("the refusal is %v, want one that mentions the trials", err)
 				}
 			}
 		})
 	})
 }
 
-func TestATrialsPlaceIsForgottenWithItsState(t *testing.T) {
+func TestAFreedPermitIsForgottenWithItsState(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(prefactortest.On(reads).Hang(), slow(reads, time.Second).Always())
@@ -265,7 +265,7 @@ func TestBreakerCountsAttemptsInsideRetryAndCallsOutside(t *testing.T) {
 	}
 }
 
-func TestBreakerThatOpensWithinACallTellsOfTheAttemptsBefore(t *testing.T) {
+func TestBreakerThatOpensDuringACallKeepsTheAttemptsBefore(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(prefactortest.On(writes).Reply(503).Times(2))
@@ -279,7 +279,7 @@ func TestBreakerThatOpensWithinACallTellsOfTheAttemptsBefore(t *testing.T) {
 			t.Errorf("the attempts are %+v, want two of status 503 and one refused", call.Attempts)
 		}
 		if !errs.MaybeApplied(err) {
-			t.Error("MaybeApplied is false, but a 503 leaves it open")
+			t.Error("MaybeApplied is false, but a 503 may follow a commit")
 		}
 	})
 }
@@ -324,7 +324,7 @@ func TestBreakerIsSafeForConcurrentUse(t *testing.T) {
 	})
 }
 
-func TestBreakerJudgesAStreamByItsHeader(t *testing.T) {
+func TestBreakerCountsAStreamByItsHeader(t *testing.T) {
 	t.Parallel()
 	policy := tally()
 	rt := build(t, transport.NewStack(middleware.Breaker(policy)), baseFunc(func(*http.Request) (*http.Response, error) {

@@ -10,20 +10,19 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
-// RetryOption changes the retry layer.
+// RetryOption configures the retry layer.
 type RetryOption func(*retry) error
 
-// RetryBudget bounds the retries in progress to a share of all requests in
-// progress, so that an outage isn't met with a multiple of the load. The budget
-// is yours, made by failsafe-go's package budget, and may be shared with other
-// code and with a hedge: budget.New() lets a fifth be retries, or three if that
-// is more.
+// RetryBudget limits the retries in progress to a share of all requests in
+// progress, so that an outage doesn't multiply the load. You own the budget,
+// made by failsafe-go's package budget, and may share it with other code and
+// with a hedge. budget.New() allows a fifth to be retries, or three if that is
+// more.
 //
-// The budget is asked before the wait. A retry holds its permit from then on
-// until its attempt has ended, so those that wait count too. Where the budget is
-// used up the call ends at once with its last failure, as an
-// [errs.RetryExhaustedError] whose Reason is [errs.ReasonBudget]. The budget's
-// OnBudgetExceeded is called then.
+// A retry takes a permit before its wait and holds it until its attempt has
+// ended, so retries that wait count too. If there is no permit, the call ends
+// at once with its last failure, as an [errs.RetryExhaustedError] whose Reason
+// is [errs.ReasonBudget], and the budget's OnBudgetExceeded is called.
 //
 // It costs a success 1 allocation.
 func RetryBudget(b budget.Budget) RetryOption {
@@ -37,7 +36,7 @@ func RetryBudget(b budget.Budget) RetryOption {
 	}
 }
 
-// countedBudget is what failsafe's budgets are beyond their interface.
+// countedBudget is the interface of failsafe's executors to its budgets.
 type countedBudget interface {
 	budget.Budget
 	RecordExecution()
@@ -48,7 +47,7 @@ type countedBudget interface {
 }
 
 // spending is what one request takes from a budget. A nil spending has no
-// bounds.
+// limit.
 type spending struct {
 	budget   countedBudget
 	ctx      context.Context
@@ -59,7 +58,7 @@ type spending struct {
 
 var _ failsafe.ExecutionInfo = (*spending)(nil)
 
-// spend enters a request into the budget b, which may be nil.
+// spend counts a request in the budget b, which may be nil.
 func spend(ctx context.Context, b countedBudget) *spending {
 	if b == nil {
 		return nil
@@ -80,7 +79,7 @@ func (s *spending) retry() bool {
 	return s.retrying
 }
 
-// attempted notes the end of an attempt.
+// attempted counts an attempt that has ended.
 func (s *spending) attempted() {
 	if s == nil {
 		return
@@ -89,7 +88,7 @@ func (s *spending) attempted() {
 	s.release()
 }
 
-// end takes the request out of the budget.
+// end removes the request from the budget.
 func (s *spending) end() {
 	if s == nil {
 		return
@@ -105,7 +104,7 @@ func (s *spending) release() {
 	}
 }
 
-// What a budget's listener may ask.
+// The methods of failsafe.ExecutionInfo, for the budget's listener.
 
 func (s *spending) Context() context.Context   { return s.ctx }
 func (s *spending) Attempts() int              { return s.attempts }

@@ -18,19 +18,19 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// budgeted is the edit that gives retry a budget.
+// budgeted returns the edit that gives retry a budget.
 func budgeted(cfg middleware.Config, b budget.Budget) func(transport.Stack) transport.Stack {
 	return func(s transport.Stack) transport.Stack {
 		return s.Replace("retry", middleware.Retry(cfg.RetryPolicy, middleware.RetryBudget(b)))
 	}
 }
 
-// oneRetry is a budget that lets one retry run at a time.
+// oneRetry is a budget that allows one retry at a time.
 func oneRetry() budget.Budget {
 	return budget.NewBuilder().WithMaxRate(0).WithMinConcurrency(1).Build()
 }
 
-func TestRetryBudgetIsAskedBeforeTheWait(t *testing.T) {
+func TestRetryBudgetIsCheckedBeforeTheWait(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		fault prefactortest.Fault
@@ -60,7 +60,7 @@ func TestRetryBudgetIsAskedBeforeTheWait(t *testing.T) {
 	}
 }
 
-// spent is a budget whose only permit somebody has.
+// spent is a budget whose only permit is taken.
 func spent() budget.Budget {
 	b := oneRetry()
 	b.(interface{ TryAcquirePermit() bool }).TryAcquirePermit()
@@ -87,7 +87,7 @@ func TestRetryBudgetBoundsTheRetriesInProgress(t *testing.T) {
 		client := s.retrying(budgeted(s.cfg, budget.New()))
 		failed := inParallel(100, func(int) error { return read(t.Context(), client) })
 		if len(failed) != 100 {
-			t.Errorf("%d failed, want all", len(failed))
+			t.Errorf("%d failed, want all of them", len(failed))
 		}
 		refused := 0
 		for _, err := range failed {
@@ -102,7 +102,7 @@ func TestRetryBudgetBoundsTheRetriesInProgress(t *testing.T) {
 	})
 }
 
-func TestRetryBudgetGivesEveryPermitBack(t *testing.T) {
+func TestRetryBudgetReleasesEveryPermit(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		faults []prefactortest.Fault
@@ -135,7 +135,7 @@ func TestRetryBudgetGivesEveryPermitBack(t *testing.T) {
 }
 
 // unused reports whether nothing is in progress in a budget with room for one
-// retry: another makes up all that is.
+// retry: a new request is then all that is in progress.
 func unused(b budget.Budget) bool {
 	permits := b.(interface {
 		TryAcquirePermit() bool
@@ -145,7 +145,7 @@ func unused(b budget.Budget) bool {
 	return permits.TryAcquirePermit() && b.Rate() == 1
 }
 
-func TestRetryBudgetGivesThePermitOfAPanicBack(t *testing.T) {
+func TestRetryBudgetReleasesThePermitOfAPanic(t *testing.T) {
 	t.Parallel()
 	policy := middleware.DefaultRetryPolicy()
 	policy.InitialRetryDelay = time.Nanosecond
@@ -162,7 +162,7 @@ func TestRetryBudgetGivesThePermitOfAPanicBack(t *testing.T) {
 	}
 }
 
-func TestRetryBudgetTellsItsListener(t *testing.T) {
+func TestRetryBudgetCallsItsListener(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(prefactortest.On(reads).Reply(503).Delay(time.Second).Times(2))
@@ -178,7 +178,7 @@ func TestRetryBudgetTellsItsListener(t *testing.T) {
 			t.Errorf("the event is of %s, attempt %d", e.ExecutionType, e.Attempts())
 		}
 		if transport.CallFrom(e.Context()) == nil || e.StartTime().IsZero() || e.ElapsedTime() < time.Second {
-			t.Errorf("the event knows too little: started %s, %s ago", e.StartTime(), e.ElapsedTime())
+			t.Errorf("the event is incomplete: started %s, %s ago", e.StartTime(), e.ElapsedTime())
 		}
 	})
 }
@@ -196,7 +196,7 @@ func TestABudgetIsSharedByRetryAndHedge(t *testing.T) {
 			if i == 0 {
 				return read(t.Context(), hedging)
 			}
-			time.Sleep(5 * time.Second) // the hedge is under way
+			time.Sleep(5 * time.Second) // the hedge is in progress
 			return write(t.Context(), retrying)
 		})
 		if len(failed) != 1 {
@@ -208,7 +208,7 @@ func TestABudgetIsSharedByRetryAndHedge(t *testing.T) {
 	})
 }
 
-func TestRetryBudgetShowsInThePicture(t *testing.T) {
+func TestRetryBudgetIsShownInAPrintedStack(t *testing.T) {
 	t.Parallel()
 	stack := transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy(), middleware.RetryBudget(budget.New())))
 	if want := "3 retries, 1s to 1m0s, budgeted"; !strings.Contains(stack.String(), want) {

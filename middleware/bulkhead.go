@@ -11,31 +11,32 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// NewBulkhead returns a bulkhead for [Bulkhead] through which up to limit
-// requests go at a time; with 0 none does.
+// NewBulkhead returns a bulkhead for [Bulkhead] that lets limit requests
+// through at a time; with 0 it lets none through.
 func NewBulkhead(limit uint) bulkhead.Bulkhead[any] { return bulkhead.New[any](limit) }
 
 // Bulkhead returns the layer "bulkhead", which holds a permit of the bulkhead
-// policy for each request in progress, and waits for it up to wait; 0 refuses at
-// once. The policy is yours, of any result type, and may be shared with other
-// code, which draws on the same permits; [NewBulkhead] makes one. Its own
-// WithMaxWaitTime and listeners are for failsafe's executors and don't act here.
+// policy for each request in progress. It waits up to wait for the permit; with
+// 0 it refuses at once. You own the policy, which may have any result type.
+// Other code that shares it takes from the same permits. [NewBulkhead] makes
+// one. The policy's own WithMaxWaitTime and listeners apply to failsafe's
+// executors only.
 //
-// The permit is held as long as the request has a connection: until its answer
-// has been read into memory, or else until its body is closed. An error or a
-// panic frees it too.
+// The permit is held as long as the request uses a connection: until its
+// response has been read into memory, or otherwise until its body is closed. An
+// error or a panic frees it too.
 //
 // A refusal is an [errs.RejectedError] that matches [bulkhead.ErrFull]; retry
-// doesn't repeat it. When the context ends in the wait, the error is an
+// doesn't repeat it. If the context ends during the wait, the error is an
 // [errs.CanceledError].
 //
-// Position: anywhere. Inside retry, the usual place (PerAttempt), an attempt
-// holds a permit, and none is held in the waits between. Outside retry a call
-// holds one, waits included: in an outage the permits go to calls that wait.
+// Position: anywhere. The usual place is inside retry (PerAttempt), where each
+// attempt holds a permit, and the waits between attempts hold none. Outside
+// retry each call holds one, also during its waits: in an outage, calls that
+// wait then hold the permits.
 //
-// A success that doesn't wait costs no allocation more than without the layer
-// where the answer is in memory, as it is outside envelope; 2 where the body
-// still streams.
+// A success that doesn't wait costs no allocation if the response is in memory,
+// as it is outside envelope, and 2 if the body still streams.
 func Bulkhead[R any](policy bulkhead.Bulkhead[R], wait time.Duration) transport.Layer {
 	if policy == nil {
 		return noPolicy("bulkhead", transport.Anywhere, "give a bulkhead.Bulkhead, such as NewBulkhead(20)")
@@ -59,7 +60,7 @@ func (b *bulkheadLayer[R]) send(req *http.Request, next transport.Next) (*http.R
 		if ctx.Err() != nil {
 			return endWait(req)
 		}
-		return refuse(req, "bulkhead", fmt.Errorf("%w: no permit came within %s; send less at a time, or allow a longer wait", err, b.wait))
+		return refuse(req, "bulkhead", fmt.Errorf("%w: no permit came within %s; send fewer requests at a time, or allow a longer wait", err, b.wait))
 	}
 	streams := false
 	defer func() { // in a panic too
@@ -75,7 +76,7 @@ func (b *bulkheadLayer[R]) send(req *http.Request, next transport.Next) (*http.R
 	return resp, err
 }
 
-// enter takes a permit, and tells of the wait for it if there is one.
+// enter takes a permit, and reports the wait for it, if there is one.
 func (b *bulkheadLayer[R]) enter(ctx context.Context) error {
 	if b.policy.TryAcquirePermit() {
 		return nil

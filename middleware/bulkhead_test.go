@@ -17,7 +17,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-func TestBulkheadBoundsWhatIsInProgress(t *testing.T) {
+func TestBulkheadLimitsRequestsInProgress(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(slow(reads, time.Second).Always())
@@ -30,7 +30,7 @@ func TestBulkheadBoundsWhatIsInProgress(t *testing.T) {
 		client := s.client(perAttempt(middleware.Bulkhead(middleware.NewBulkhead(3), time.Minute), gauge))
 		began := time.Now()
 		if failed := inParallel(30, func(int) error { return read(t.Context(), client) }); len(failed) != 0 {
-			t.Errorf("%d failed, such as by %v", len(failed), failed[0])
+			t.Errorf("%d failed, the first with %v", len(failed), failed[0])
 		}
 		if most.Load() != 3 || time.Since(began) != 10*time.Second {
 			t.Errorf("%d at a time in %s, want 3 in 10s", most.Load(), time.Since(began))
@@ -52,7 +52,7 @@ func TestBulkheadWaitsUpToItsWait(t *testing.T) {
 	})
 }
 
-func TestBulkheadGivesEveryPermitBack(t *testing.T) {
+func TestBulkheadReleasesEveryPermit(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]prefactortest.Fault{
 		"a success":          slow(reads, time.Second),
@@ -90,7 +90,7 @@ func TestBulkheadHoldsAPermitUntilTheBodyIsClosed(t *testing.T) {
 		"a stream": {func() *http.Response {
 			return answerWith(200, "text/plain", io.NopCloser(strings.NewReader("a stream")))
 		}, true},
-		"JSON that nobody has read": {func() *http.Response {
+		"JSON that was not read": {func() *http.Response {
 			return answerWith(200, "application/json", io.NopCloser(strings.NewReader("{}")))
 		}, true},
 		"no body":     {func() *http.Response { return answerWith(204, "", http.NoBody) }, false},
@@ -133,7 +133,7 @@ func TestBulkheadKeepsAProtocolSwitchWritable(t *testing.T) {
 	body := send(t, rt).Body
 	w, ok := body.(io.Writer)
 	if !ok {
-		t.Fatal("the body is no io.Writer")
+		t.Fatal("the body is not an io.Writer")
 	}
 	go func() { _, _ = w.Write([]byte("hello")) }()
 	text := make([]byte, 5)
@@ -145,7 +145,7 @@ func TestBulkheadKeepsAProtocolSwitchWritable(t *testing.T) {
 	}
 }
 
-func TestBulkheadFreesThePermitOfAPanic(t *testing.T) {
+func TestBulkheadReleasesThePermitOfAPanic(t *testing.T) {
 	t.Parallel()
 	policy := middleware.NewBulkhead(1)
 	rt := build(t, transport.NewStack(middleware.Bulkhead(policy, 0)), baseFunc(func(*http.Request) (*http.Response, error) { panic("base") }))

@@ -6,10 +6,10 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Classify returns the layer "classify", which finds each answer's verdict
-// while its attempt still runs: a success has its document decoded, once for all
-// who ask, and an error is typed. The response stays as it came; a layer outside
-// asks transport.Read(req, resp).Err().
+// Classify returns the layer "classify", which finds the outcome of each
+// response during its attempt: it decodes the document of a success, once for
+// all layers that read it, and gives an error its type. The response stays as
+// it is; layers outside get the error from transport.Read(req, resp).Err().
 //
 // Position: once an attempt, outside envelope.
 func Classify() transport.Layer {
@@ -18,7 +18,7 @@ func Classify() transport.Layer {
 		if err != nil {
 			return nil, err
 		}
-		_ = transport.Read(req, resp).Err() // decodes a success; whoever asks again gets the same document
+		_ = transport.Read(req, resp).Err() // decodes a success; later calls get the same document
 		return resp, nil
 	})
 }

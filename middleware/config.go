@@ -12,72 +12,74 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// DefaultAPIURL is where the API lives unless [Config.APIURL] says otherwise.
+// DefaultAPIURL is the address that [NewConfig] and [ConfigFromEnv] use if none
+// is given.
 const DefaultAPIURL = "https://app.prefactorai.com"
 
-// Config is what the default stack and its base transport are made of. It is
-// plain data, whose durations have units: 30*time.Second, for a bare 30 is 30
-// nanoseconds. Start from [NewConfig] or [ConfigFromEnv], which fill in the
-// demistakes, and change what you need. [Config.Validate] tells what is wrong
-// with one.
+// Config holds the settings of the default stack and its base transport. It is
+// plain data. Its durations need a unit: write 30*time.Second, because 30 alone
+// is 30 nanoseconds. Start from [NewConfig] or [ConfigFromEnv], which fill in
+// the defaults, and change what you need. [Config.Validate] reports what is
+// wrong with it.
 type Config struct {
-	// APIURL is the API's address: absolute, http or https, with or without
-	// "/api/v1" and a trailing slash. A path in front of that is kept. The token
-	// travels over plain http to loopback addresses only.
+	// APIURL is the API's address: an absolute http or https URL, with or
+	// without "/api/v1" and a trailing slash. A path before these is kept.
+	// Over plain http the token is sent to loopback addresses only.
 	APIURL string
 
-	// APIToken is the token that each request carries. Required.
+	// APIToken is the token that each request is sent with. Required.
 	APIToken transport.Secret
 
-	// RequestTimeout bounds one attempt, from sending the request to the end of
-	// the answer's body. Default 30s. A whole call is bounded by its context or
-	// by [transport.WithTimeout].
+	// RequestTimeout limits one attempt, from sending the request to the
+	// end of the response's body. Default 30s. To limit a whole call, use
+	// its context or [transport.WithTimeout].
 	RequestTimeout time.Duration
 
-	// ConnectTimeout bounds the making of a connection, and once more its TLS
-	// handshake. Default 10s.
+	// ConnectTimeout limits the time to make a connection, and separately
+	// the time of its TLS handshake. Default 10s.
 	ConnectTimeout time.Duration
 
 	RetryPolicy
 
-	// DefaultIdempotencyKey is put in front of each generated idempotency key,
-	// such as "billing-". A key is 64 characters at most and its generated part
-	// is 36, so this can have 28. Default none.
+	// DefaultIdempotencyKey is a prefix of each generated idempotency key,
+	// such as "billing-". It may have up to 28 characters: a key has at
+	// most 64, and its generated part 36. Default none.
 	DefaultIdempotencyKey string
 
-	// Adapters are put in front of this module's own entry in X-Prefactor-SDK,
-	// the outermost first, each "name@version". Default none.
+	// Adapters are entries of the form "name@version" that precede this
+	// module's own entry in X-Prefactor-SDK, the outermost first. Default
+	// none.
 	Adapters []string
 }
 
-// RetryPolicy says which failures are repeated, how often and after which
+// RetryPolicy sets which failures are repeated, how often, and after which
 // waits.
 type RetryPolicy struct {
-	// MaxRetries is how many attempts may follow the first. Default 3; 0 turns
-	// retrying off.
+	// MaxRetries is the number of attempts after the first. Default 3; 0
+	// turns retries off.
 	MaxRetries int
 
-	// InitialRetryDelay is the wait before the first retry. Each further wait is
-	// RetryMultiplier times the one before, up to MaxRetryDelay; a jitter of up
-	// to 25 % either way is put on each. Default 1s.
+	// InitialRetryDelay is the wait before the first retry. Each later wait
+	// is RetryMultiplier times the one before, up to MaxRetryDelay. Each
+	// gets a jitter of up to 25 % either way. Default 1s.
 	InitialRetryDelay time.Duration
 
-	// MaxRetryDelay is the longest wait, and the longest Retry-After that is
-	// waited for: if the server asks for more, the call ends at once with the
-	// server's error. Default 60s.
+	// MaxRetryDelay is the longest wait, and the longest Retry-After that
+	// is waited for: if the server asks for more, the call ends at once
+	// with the server's error. Default 60s.
 	MaxRetryDelay time.Duration
 
-	// RetryMultiplier is the growth of the wait from one retry to the next, 1 or
-	// more. Default 2.
+	// RetryMultiplier is the factor by which the wait grows from one retry
+	// to the next, 1 or more. Default 2.
 	RetryMultiplier float64
 
-	// RetryOnStatusCodes are the HTTP statuses that are worth a retry. Default
+	// RetryOnStatusCodes are the HTTP statuses that are retried. Default
 	// 429, 500, 502, 503 and 504.
 	RetryOnStatusCodes []int
 }
 
-// NewConfig returns a Config with the given address and token and the default
-// of everything else. An empty apiURL means [DefaultAPIURL].
+// NewConfig returns a Config with the given address and token, and defaults for
+// everything else. An empty apiURL means [DefaultAPIURL].
 func NewConfig(apiURL, token string) Config {
 	if apiURL == "" {
 		apiURL = DefaultAPIURL
@@ -109,8 +111,8 @@ func DefaultRetryPolicy() RetryPolicy {
 //	PREFACTOR_API_URL                the address; DefaultAPIURL if unset
 //	PREFACTOR_RETRY_ON_STATUS_CODES  statuses to retry, separated by commas
 //
-// The error holds everything that is wrong, an [errs.ClientError] each; of the
-// list it names the variable, else the field.
+// The error joins an [errs.ClientError] for each mistake. It names the field,
+// or the variable if the list of statuses can't be parsed.
 func ConfigFromEnv() (Config, error) {
 	cfg := NewConfig(os.Getenv("PREFACTOR_API_URL"), os.Getenv("PREFACTOR_API_TOKEN"))
 	var listErr error
@@ -128,8 +130,8 @@ func ConfigFromEnv() (Config, error) {
 	return cfg, errors.Join(listErr, cfg.Validate())
 }
 
-// Validate reports everything that is wrong with the Config at once: an
-// [errs.ClientError] for each field, joined. It returns nil if nothing is.
+// Validate returns an [errs.ClientError] for each field of the Config that is
+// wrong, joined; nil if none is.
 func (c Config) Validate() error {
 	_, urlErr := transport.ParseAPIURL(c.APIURL)
 	return errors.Join(
@@ -143,8 +145,8 @@ func (c Config) Validate() error {
 	)
 }
 
-// Validate reports everything that is wrong with the policy at once: an
-// [errs.ClientError] for each field, joined. It returns nil if nothing is.
+// Validate returns an [errs.ClientError] for each field of the policy that is
+// wrong, joined; nil if none is.
 func (p RetryPolicy) Validate() error {
 	var mistakes []error
 	mistake := func(field, problem string) {
@@ -168,8 +170,8 @@ func (p RetryPolicy) Validate() error {
 	return errors.Join(mistakes...)
 }
 
-// validateTimeout reports what is wrong with a timeout or a delay: it must be
-// positive. The error is an [errs.ClientError] that names field.
+// validateTimeout returns an [errs.ClientError] that names field, unless d is
+// positive.
 func validateTimeout(field string, d time.Duration) error {
 	if d > 0 {
 		return nil
@@ -177,9 +179,8 @@ func validateTimeout(field string, d time.Duration) error {
 	return &errs.ClientError{Field: field, Problem: "must be a positive duration"}
 }
 
-// validateToken reports what is wrong with a token: it must not be empty, and
-// must consist of characters that a header can carry. The error, an
-// [errs.ClientError], doesn't hold the token.
+// validateToken returns an [errs.ClientError], which doesn't hold the token, if
+// the token is empty or has characters that a header can't carry.
 func validateToken(token transport.Secret) error {
 	switch text := token.Reveal(); {
 	case text == "":
@@ -190,8 +191,8 @@ func validateToken(token transport.Secret) error {
 	return nil
 }
 
-// validateAdapters reports what is wrong with entries for X-Prefactor-SDK, each
-// of which must be "name@version". The error is an [errs.ClientError].
+// validateAdapters returns an [errs.ClientError] unless each entry for
+// X-Prefactor-SDK is "name@version".
 func validateAdapters(adapters []string) error {
 	for _, entry := range adapters {
 		at := strings.LastIndex(entry, "@")
@@ -202,15 +203,15 @@ func validateAdapters(adapters []string) error {
 	return nil
 }
 
-// The generated part of a key is a UUID, and a key is bounded: see
+// The generated part of a key is a UUID. For the length of a key see
 // [transport.ValidateKey].
 const (
 	generatedKey = 36
 	maxKeyPrefix = 64 - generatedKey
 )
 
-// validateKeyPrefix reports what is wrong with a prefix of generated keys. The
-// error is an [errs.ClientError].
+// validateKeyPrefix returns an [errs.ClientError] if a prefix of generated keys
+// is too long or has invisible characters.
 func validateKeyPrefix(prefix string) error {
 	if len(prefix) > maxKeyPrefix || !visible(prefix) {
 		return &errs.ClientError{Field: "DefaultIdempotencyKey", Problem: fmt.Sprintf(

@@ -62,7 +62,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"an address with a query", "APIURL", func(c *middleware.Config) { c.APIURL += "?a=b" }},
 		{"an address with a fragment", "APIURL", func(c *middleware.Config) { c.APIURL += "#a" }},
 		{"no token", "APIToken", func(c *middleware.Config) { c.APIToken = transport.NewSecret("") }},
-		{"a token with a line end", "APIToken", func(c *middleware.Config) { c.APIToken = transport.NewSecret("pf_1\n") }},
+		{"a token with a line break", "APIToken", func(c *middleware.Config) { c.APIToken = transport.NewSecret("pf_1\n") }},
 		{"no request timeout", "RequestTimeout", func(c *middleware.Config) { c.RequestTimeout = 0 }},
 		{"a negative request timeout", "RequestTimeout", func(c *middleware.Config) { c.RequestTimeout = -1 }},
 		{"no connect timeout", "ConnectTimeout", func(c *middleware.Config) { c.ConnectTimeout = 0 }},
@@ -71,7 +71,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"an initial delay above the longest", "InitialRetryDelay", func(c *middleware.Config) { c.InitialRetryDelay = 2 * time.Minute }},
 		{"no longest delay", "MaxRetryDelay", func(c *middleware.Config) { c.MaxRetryDelay = 0 }},
 		{"a multiplier below 1", "RetryMultiplier", func(c *middleware.Config) { c.RetryMultiplier = 0.5 }},
-		{"a multiplier that is no number", "RetryMultiplier", func(c *middleware.Config) { c.RetryMultiplier = math.NaN() }},
+		{"a multiplier that is not a number", "RetryMultiplier", func(c *middleware.Config) { c.RetryMultiplier = math.NaN() }},
 		{"a status below 100", "RetryOnStatusCodes", func(c *middleware.Config) { c.RetryOnStatusCodes = []int{503, 99} }},
 		{"a status above 599", "RetryOnStatusCodes", func(c *middleware.Config) { c.RetryOnStatusCodes = []int{600} }},
 		{"a key prefix of 29 characters", "DefaultIdempotencyKey", func(c *middleware.Config) { c.DefaultIdempotencyKey = strings.Repeat("a", 29) }},
@@ -86,15 +86,15 @@ func TestValidateNamesTheField(t *testing.T) {
 			cfg := middleware.NewConfig("https://api.test.com", "test-token")
 			test.change(&cfg)
 			err := cfg.Validate()
-			fault, ok := errors.AsType[*errs.ClientError](err)
-			if !ok || fault.Field != test.field {
+			mistake, ok := errors.AsType[*errs.ClientError](err)
+			if !ok || mistake.Field != test.field {
 				t.Errorf("got %v, want a ClientError about %s", err, test.field)
 			}
 		})
 	}
 }
 
-func TestValidateTakesWhatIsAllowed(t *testing.T) {
+func TestValidateAcceptsWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -124,7 +124,7 @@ func TestValidateTakesWhatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestValidateReportsEveryFaultAtOnce(t *testing.T) {
+func TestValidateReportsEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
 	err := middleware.Config{}.Validate()
 	for _, field := range []string{"APIURL", "APIToken", "RequestTimeout", "ConnectTimeout", "InitialRetryDelay", "MaxRetryDelay", "RetryMultiplier"} {
@@ -134,7 +134,7 @@ func TestValidateReportsEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
-func TestConfigFromEnvReportsEveryFaultAtOnce(t *testing.T) {
+func TestConfigFromEnvReportsEveryMistakeAtOnce(t *testing.T) {
 	t.Setenv("PREFACTOR_API_TOKEN", "")
 	t.Setenv("PREFACTOR_API_URL", "api.test.com")
 	t.Setenv("PREFACTOR_RETRY_ON_STATUS_CODES", "many")
@@ -165,8 +165,8 @@ func TestConfigFromEnv(t *testing.T) {
 		{"everything", "pf_1", "https://api.test.com", "429, 503", "", "https://api.test.com", []int{429, 503}},
 		{"no token", "", "", "", "APIToken", "", nil},
 		{"a broken address", "pf_1", "api.test.com", "", "APIURL", "", nil},
-		{"codes that are no numbers", "pf_1", "", "429,5xx", "PREFACTOR_RETRY_ON_STATUS_CODES", "", nil},
-		{"codes that are no statuses", "pf_1", "", "429,1000", "RetryOnStatusCodes", "", nil},
+		{"codes that are not numbers", "pf_1", "", "429,5xx", "PREFACTOR_RETRY_ON_STATUS_CODES", "", nil},
+		{"codes that are not statuses", "pf_1", "", "429,1000", "RetryOnStatusCodes", "", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestConfigFromEnv(t *testing.T) {
 			t.Setenv("PREFACTOR_RETRY_ON_STATUS_CODES", test.codes)
 			cfg, err := middleware.ConfigFromEnv()
 			if test.field != "" {
-				if fault, ok := errors.AsType[*errs.ClientError](err); !ok || fault.Field != test.field {
+				if mistake, ok := errors.AsType[*errs.ClientError](err); !ok || mistake.Field != test.field {
 					t.Errorf("got %v, want a ClientError about %s", err, test.field)
 				}
 				return

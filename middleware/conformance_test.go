@@ -16,7 +16,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-func TestLayersKeepTheRules(t *testing.T) {
+func TestLayersFollowTheRules(t *testing.T) {
 	t.Parallel()
 	origin, token := "http://localhost", transport.NewSecret("token-of-the-layer")
 	policy := middleware.DefaultRetryPolicy()

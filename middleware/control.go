@@ -22,16 +22,17 @@ type Control struct {
 }
 
 // OnControl returns the layer "control", which calls fn when the response to a
-// span write carries the server's request to stop a run: the member control, with
-// terminate true, beside a span's details, on its own or in the outputs of a bulk
-// response.
+// span write carries the server's request to stop a run: the member control,
+// with terminate true, beside a span's details, in a document of its own or in
+// the outputs of a bulk response.
 //
-// fn is called once an instance, with the context of the call that learned of it,
-// before that call returns: it must be quick, and usually ends the run's context.
-// For different instances it may be called concurrently. The last 1024 instances
-// are remembered. The response itself is passed on unchanged.
+// fn is called once for each instance, with the context of the call whose
+// response carried the request, and before that call returns. It must be quick,
+// and usually cancels the run's context. For different instances it may be
+// called concurrently. The last 1024 instances are remembered. The response
+// itself is passed on unchanged.
 //
-// It costs no allocation where there is no control.
+// It costs no allocation if there is no control.
 //
 // Position: once a call.
 func OnControl(fn func(ctx context.Context, c Control)) transport.Layer {
@@ -53,20 +54,21 @@ func OnControl(fn func(ctx context.Context, c Control)) transport.Layer {
 	})
 }
 
-// Controls reads the controls in responses, and remembers those of the last 1024
-// instances. The zero value is ready; it is safe for concurrent use.
+// Controls reads the controls in responses, and remembers those of the last
+// 1024 instances. The zero value is ready to use. It is safe for concurrent
+// use.
 type Controls struct {
 	mu     sync.Mutex
 	byRun  map[string]Control
-	recent []string // the same instances, as a ring
-	oldest int      // where the next goes in, once the ring is full
+	recent []string // the instances of byRun, as a ring
+	oldest int      // index of the oldest, once the ring is full
 }
 
 // maxControls is how many instances are remembered.
 const maxControls = 1024
 
-// Read returns the controls in the document of a response that ask for the end of
-// a run, for each instance the first time that it is seen.
+// Read returns the controls in a response's document that ask to stop a run. It
+// returns each instance only once.
 func (c *Controls) Read(document jsontext.Value) []Control {
 	return slices.DeleteFunc(controlsIn(document), func(found Control) bool { return !c.add(found) })
 }
@@ -102,9 +104,9 @@ func (c *Controls) add(control Control) bool {
 }
 
 // controlsIn returns the controls in a document, or in the outputs of a bulk
-// document, that ask for a run's end.
+// document, that ask to stop a run.
 func controlsIn(document jsontext.Value) []Control {
-	if !bytes.Contains(document, []byte(`control"`)) { // the first quote would be searched for much longer
+	if !bytes.Contains(document, []byte(`control"`)) { // without the opening quote, which would make the search much slower
 		return nil
 	}
 	if control, ok := controlOf(document); ok {
@@ -127,8 +129,8 @@ func controlsIn(document jsontext.Value) []Control {
 	return all
 }
 
-// controlOf returns the control of one span's document, if it asks for the end of
-// a run that the document names.
+// controlOf returns the control in one span's document, if it asks to stop a
+// run that the document names.
 func controlOf(document jsontext.Value) (Control, bool) {
 	control := transport.ControlIn(document)
 	if control == nil || !control.Terminate {

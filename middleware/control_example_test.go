@@ -10,7 +10,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// The run's context ends as soon as the answer to a span write says so.
+// The run's context ends as soon as the response to a span write asks for it.
 func ExampleOnControl() {
 	run, end := context.WithCancelCause(context.Background())
 	control := middleware.OnControl(func(_ context.Context, c middleware.Control) {

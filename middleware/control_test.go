@@ -14,7 +14,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// controls keeps what OnControl tells.
+// controls keeps what OnControl reports.
 type controls struct {
 	mu  sync.Mutex
 	all []middleware.Control
@@ -26,7 +26,7 @@ func (c *controls) add(_ context.Context, one middleware.Control) {
 	c.all = append(c.all, one)
 }
 
-// answeringWith is a base that answers every request with status and body.
+// answeringWith is a base that responds to every request with status and body.
 func answeringWith(status int, body func() string) baseFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		resp, err := succeeding(req)
@@ -39,7 +39,7 @@ func answeringWith(status int, body func() string) baseFunc {
 	}
 }
 
-func TestOnControlTellsOfRunsThatShouldEnd(t *testing.T) {
+func TestOnControlReportsRunsThatShouldEnd(t *testing.T) {
 	t.Parallel()
 	const details = `"details":{"id":"span","agent_instance_id":"run"}`
 	run := func(reason string) []middleware.Control {
@@ -53,7 +53,7 @@ func TestOnControlTellsOfRunsThatShouldEnd(t *testing.T) {
 		"terminate with a reason":     {200, `{"status":"success",` + details + `,"control":{"terminate":true,"reason":"over \u0022budget\u0022"}}`, run(`over "budget"`)},
 		"terminate without a reason":  {200, `{"status":"success",` + details + `,"control":{"terminate":true,"reason":null}}`, run("")},
 		"before the details":          {200, `{"control":{"terminate":true},` + details + `}`, run("")},
-		"an odd reason":               {200, `{` + details + `,"control":{"terminate":true,"reason":7}}`, run("")},
+		"a numeric reason":            {200, `{` + details + `,"control":{"terminate":true,"reason":7}}`, run("")},
 		"no control":                  {200, `{"status":"success",` + details + `}`, nil},
 		"terminate false":             {200, `{` + details + `,"control":{"terminate":false,"reason":"x"}}`, nil},
 		"terminate isn't a boolean":   {200, `{` + details + `,"control":{"terminate":"true"}}`, nil},
@@ -64,34 +64,34 @@ func TestOnControlTellsOfRunsThatShouldEnd(t *testing.T) {
 		"control in a payload":        {200, `{"details":{"agent_instance_id":"run","payload":{"control":{"terminate":true}}}}`, nil},
 		"details without an instance": {200, `{"details":{"id":"span"},"control":{"terminate":true}}`, nil},
 		"details of another type":     {200, `{"details":[],"control":{"terminate":true}}`, nil},
-		"an odd instance":             {200, `{"details":{"agent_instance_id":5},"control":{"terminate":true}}`, nil},
+		"a numeric instance":          {200, `{"details":{"agent_instance_id":5},"control":{"terminate":true}}`, nil},
 		"no details":                  {200, `{"control":{"terminate":true}}`, nil},
 		"an error":                    {409, `{"status":"error",` + details + `,"control":{"terminate":true}}`, nil},
 		"broken JSON":                 {200, `{` + details + `,"control":{"terminate":true}`, nil},
 		"no body":                     {204, ``, nil},
-		"in a bulk answer": {200, `{"status":"success","outputs":{"key":{"status":"success",` + details + `,"control":{"terminate":true,"reason":"r"}},
+		"in a bulk response": {200, `{"status":"success","outputs":{"key":{"status":"success",` + details + `,"control":{"terminate":true,"reason":"r"}},
 			"other":{"status":"error","code":"x"}}}`, run("r")},
-		"in a bulk answer, beside odd outputs": {200, `{"outputs":{"a":"gone","b":7,"c":[],"key":{` + details + `,"control":{"terminate":true,"reason":"r"}}}}`, run("r")},
-		"outputs of another type":              {200, `{"outputs":[{"control":{"terminate":true}}]}`, nil},
+		"in a bulk response, beside outputs of other types": {200, `{"outputs":{"a":"gone","b":7,"c":[],"key":{` + details + `,"control":{"terminate":true,"reason":"r"}}}}`, run("r")},
+		"outputs of another type":                           {200, `{"outputs":[{"control":{"terminate":true}}]}`, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			told := new(controls)
+			got := new(controls)
 			const url = "https://prefactor.test"
-			stack := middleware.Default(middleware.NewConfig(url, "token")).PerCall(middleware.OnControl(told.add))
+			stack := middleware.Default(middleware.NewConfig(url, "token")).PerCall(middleware.OnControl(got.add))
 			client := newClient(t, stack, url, answeringWith(tt.status, func() string { return tt.body }))
 			for range 2 { // once an instance
 				_ = write(t.Context(), client)
 			}
-			if !slices.Equal(told.all, tt.want) {
-				t.Errorf("told of %v, want %v", told.all, tt.want)
+			if !slices.Equal(got.all, tt.want) {
+				t.Errorf("got %v, want %v", got.all, tt.want)
 			}
 		})
 	}
 }
 
-func TestOnControlTellsBeforeTheCallReturnsAndLeavesTheAnswerAlone(t *testing.T) {
+func TestOnControlReportsBeforeTheCallReturnsAndKeepsTheResponse(t *testing.T) {
 	t.Parallel()
 	const body = `{"status":"success","details":{"agent_instance_id":"run"},"control":{"terminate":true}}`
 	var during *transport.Call
@@ -100,18 +100,18 @@ func TestOnControlTellsBeforeTheCallReturnsAndLeavesTheAnswerAlone(t *testing.T)
 	client := newClient(t, transport.NewStack(layer), url, answeringWith(200, func() string { return body }))
 	result, err := client.Do(t.Context(), transport.Request{Method: http.MethodPost, Path: "/agent_spans"})
 	if err != nil || string(result.Document) != body {
-		t.Errorf("%s, %v; want the answer as it came", result.Document, err)
+		t.Errorf("%s, %v; want the response unchanged", result.Document, err)
 	}
 	if during.Route() != "/agent_spans" {
-		t.Errorf("the function saw the call %q, want the one that learned of it", during.Route())
+		t.Errorf("the function saw the call %q, want the one whose response it was", during.Route())
 	}
 }
 
-func TestOnControlTellsOnceAnInstanceUnderConcurrentWrites(t *testing.T) {
+func TestOnControlReportsEachInstanceOnceUnderConcurrentWrites(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
-		told := new(controls)
-		client := s.retrying(perCall(middleware.OnControl(told.add)))
+		got := new(controls)
+		client := s.retrying(perCall(middleware.OnControl(got.add)))
 		var ids []string
 		for i := range 3 {
 			id := start(t, client, fmt.Sprint(i))
@@ -127,32 +127,32 @@ func TestOnControlTellsOnceAnInstanceUnderConcurrentWrites(t *testing.T) {
 			})
 		}
 		all.Wait()
-		slices.SortFunc(told.all, func(a, b middleware.Control) int { return strings.Compare(a.Reason, b.Reason) })
+		slices.SortFunc(got.all, func(a, b middleware.Control) int { return strings.Compare(a.Reason, b.Reason) })
 		var want []middleware.Control
 		for i, id := range ids {
 			want = append(want, middleware.Control{InstanceID: id, Reason: "stop " + fmt.Sprint(i)})
 		}
-		if !slices.Equal(told.all, want) {
-			t.Errorf("told of %v, want %v", told.all, want)
+		if !slices.Equal(got.all, want) {
+			t.Errorf("got %v, want %v", got.all, want)
 		}
 	})
 }
 
-func TestOnControlForgetsInstancesThatAreLongGone(t *testing.T) {
+func TestOnControlForgetsTheOldestInstances(t *testing.T) {
 	t.Parallel()
 	id := 0
-	told := new(controls)
+	got := new(controls)
 	const url = "https://prefactor.test"
-	client := newClient(t, transport.NewStack(middleware.OnControl(told.add)), url, answeringWith(200, func() string {
+	client := newClient(t, transport.NewStack(middleware.OnControl(got.add)), url, answeringWith(200, func() string {
 		return fmt.Sprintf(`{"details":{"agent_instance_id":"run %d"},"control":{"terminate":true}}`, id)
 	}))
 	ended := func(n int) int {
 		id = n
-		before := len(told.all)
+		before := len(got.all)
 		if err := write(t.Context(), client); err != nil {
 			t.Fatal(err)
 		}
-		return len(told.all) - before
+		return len(got.all) - before
 	}
 	for n := range 1025 {
 		ended(n)

@@ -23,7 +23,7 @@ const spanDocument = `{"status":"success","details":{"type":"agent_span","id":"0
 	`"schema_title":"app:llm","status":"active","payload":{"prompt":"What is the weather in Perth?","tokens":17},"result_payload":null,"summary":null,` +
 	`"started_at":"2026-04-13T00:46:31.218000Z","finished_at":null}}`
 
-// memory is a base that answers from memory, without a connection.
+// memory is a base that responds from memory, without a connection.
 type memory struct{}
 
 func (memory) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -64,7 +64,8 @@ func defaultStack() transport.Stack {
 	return middleware.Default(middleware.NewConfig("https://api.example", "pf_token"))
 }
 
-// One span create through the default stack, beside the same work by hand.
+// One span create through the default stack, and for comparison the same work
+// by hand.
 func BenchmarkSpanCreate(b *testing.B) {
 	b.Run("default stack", func(b *testing.B) {
 		service := onMemory(b, defaultStack())
@@ -111,8 +112,8 @@ type handSpan struct {
 	} `json:"details"`
 }
 
-// createByHand is what a program without this module would write: no retry,
-// no timeout, no typed errors.
+// createByHand is what a program without this module would do: no retry, no
+// timeout, no typed errors.
 func createByHand(ctx context.Context, client *http.Client) (*handSpan, error) {
 	body, err := stdjson.Marshal(map[string]any{
 		"idempotency_key": uuid.NewString(),
@@ -142,9 +143,8 @@ func createByHand(ctx context.Context, client *http.Client) (*handSpan, error) {
 	return &span, stdjson.NewDecoder(resp.Body).Decode(&span)
 }
 
-// The numbers guard the shape of the success path: one clone, one encode, one
-// decode. A change that raises one needs a reason. By hand the same work takes
-// 73.
+// The numbers guard the success path: one clone, one encode, one decode. A
+// change that raises one needs a reason. By hand the same work takes 73.
 func TestASuccessAllocatesLittle(t *testing.T) {
 	if underRace {
 		t.Skip("the race detector allocates too")
@@ -171,11 +171,12 @@ func TestASuccessAllocatesLittle(t *testing.T) {
 	}
 }
 
-// Retry makes the one clone of a call. Auth copies the header once more: only
-// what goes out has the token, and nothing that a layer outside can reach.
+// Retry makes the only clone of a call. Auth copies the header once more: only
+// the request that is sent has the token, and nothing that a layer outside can
+// reach.
 func TestARequestIsClonedOnceACall(t *testing.T) {
 	t.Parallel()
-	var copies []string // the layers that got another header map than the one outside
+	var copies []string // the layers whose header map is not that of the layer outside
 	var last uintptr
 	spy := func(outside string) transport.Layer {
 		return transport.NewLayerFunc("spy outside "+outside, transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {

@@ -2,9 +2,9 @@ package middleware
 
 import "github.com/prefactordev/prefactor-go/transport"
 
-// Default returns the stack that most people start from, made of cfg: identify,
-// idempotency, retry, timeout, classify, envelope, auth. What is wrong with cfg
-// is reported when the stack is built.
+// Default returns the stack that most programs start from, built from cfg:
+// identify, idempotency, retry, timeout, classify, envelope, auth. Mistakes in
+// cfg are reported when the stack is built.
 func Default(cfg Config) transport.Stack {
 	return transport.NewStack(
 		Identify(cfg.Adapters...),

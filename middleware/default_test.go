@@ -20,7 +20,7 @@ func TestDefaultStackPassesTheFaultTable(t *testing.T) {
 	})
 }
 
-func TestDefaultIsMadeOfTheConfig(t *testing.T) {
+func TestDefaultUsesTheConfig(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.cfg.Adapters = []string{"acme@1.2"}
@@ -43,7 +43,7 @@ func TestDefaultIsMadeOfTheConfig(t *testing.T) {
 	})
 }
 
-func TestDefaultReportsWhatIsWrongWithTheConfigWhenItIsBuilt(t *testing.T) {
+func TestDefaultReportsMistakesInTheConfigWhenItIsBuilt(t *testing.T) {
 	t.Parallel()
 	var cfg middleware.Config
 	cfg.DefaultIdempotencyKey = strings.Repeat("k", 64)

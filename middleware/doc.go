@@ -1,43 +1,44 @@
-// Package middleware has the layers that calls to the Prefactor API need, a
-// file each, and [Default], the stack of them that most people start from:
+// Package middleware has the layers that calls to the Prefactor API need, one
+// in each file, and [Default], the stack that most programs start from:
 //
 //	── once a call ──────────────────────────
-//	identify       who calls: X-Prefactor-SDK, User-Agent
+//	identify       X-Prefactor-SDK, User-Agent, Accept
 //	idempotency    one key for the whole call
 //	── retry ────────────────────────────────  backoff, Retry-After, deadline
 //	── once an attempt ──────────────────────
-//	timeout        bounds the attempt
-//	classify       success or which error
-//	envelope       the body, read and bounded
-//	auth           the token, for the API's origin only
+//	timeout        limits the attempt
+//	classify       decodes a success, types an error
+//	envelope       reads the body, up to a limit
+//	auth           the token, to the API's origin only
 //	base
 //
-// More layers to put in where you need them:
+// Add these where you need them:
 //
-//	Breaker        refuses while the server is down           once an attempt, as a rule
-//	RateLimit      so many requests a second                  once an attempt, as a rule
-//	Bulkhead       so many requests at a time                 once an attempt, as a rule
-//	Adaptive       as many at a time as the server takes      once an attempt, as a rule
-//	Hedge          a second request when the first is slow    outside or inside retry
-//	Log            one record a call, by log/slog             once a call
+//	Breaker        refuses while the server is down           usually once an attempt
+//	RateLimit      limits requests per second                 usually once an attempt
+//	Bulkhead       limits requests in progress                usually once an attempt
+//	Adaptive       the same, by how fast the server responds  usually once an attempt
+//	Hedge          a second request if the first is slow      outside or inside retry
+//	Log            one log/slog record for each call          once a call
 //	Observe        events for metrics and traces              once a call
-//	OnControl      the server's word that a run should end    once a call
+//	OnControl      the server's requests to stop a run        once a call
 //
-// The first five take a policy of failsafe-go, yours or that of a constructor
-// here; [RetryBudget] bounds how much retry adds to the traffic. Auth takes its
-// token from a [TokenSource]: a [transport.Secret], a function, a file, the
-// environment, or one that is refreshed when the API refuses it.
+// The first five take a policy of failsafe-go, your own or one that a
+// constructor here makes. [RetryBudget] limits the load that retries add. Auth
+// takes its token from a [TokenSource]: a [transport.Secret], a function, a
+// file, the environment, or a source that is refreshed when the API refuses its
+// token.
 //
-// Each layer can be used alone, in a [transport.Stack] of your own making, and
-// states its position in its comment. Your own layers go where [transport.Stack]
-// puts them:
+// Each layer can be used alone, in a [transport.Stack] of your own; its comment
+// states its position. Methods of [transport.Stack] add your own layers at
+// three places:
 //
 //   - PerCall, just outside retry: they act once a call and see its outcome.
-//   - PerAttempt, just inside retry: they act on each attempt, see its verdict,
-//     and never the token.
-//   - Wire, next to the base: they see what goes out, the token included. This
-//     is the place to sign requests.
+//   - PerAttempt, just inside retry: they act once an attempt and see its
+//     outcome, but never the token.
+//   - Wire, next to the base: they see what is sent, the token included. Sign
+//     requests here.
 //
-// All layers are safe for concurrent use, and keep the rules that
-// package transport states for layers.
+// All layers are safe for concurrent use and follow the rules for layers in
+// package transport.
 package middleware

@@ -8,14 +8,14 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Envelope returns the layer "envelope", which reads each answer's body, up to
-// limit bytes, while its attempt still runs: a body that breaks off is a failed
-// attempt, and so within reach of retry and timeout. A larger body is an
-// [errs.ContractError] that matches [errs.ErrTooLarge]; its connection is closed.
-// The bound counts what comes out of decompression.
+// Envelope returns the layer "envelope", which reads the body of each response,
+// up to limit bytes, during its attempt. A body that breaks off is then a
+// failed attempt, which retry can repeat, and timeout limits the reading. A
+// larger body is an [errs.ContractError] that matches [errs.ErrTooLarge], and
+// its connection is closed. limit applies to the decompressed body.
 //
-// Of requests that are no API calls only JSON bodies up to the bound are read;
-// anything else streams through.
+// If a request is not an API call, only JSON bodies up to limit are read; any
+// other body keeps streaming.
 //
 // Position: once an attempt, inside timeout and classify.
 func Envelope(limit int64) transport.Layer {

@@ -15,15 +15,15 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-func TestEnvelopeBoundsAnAnswer(t *testing.T) {
+func TestEnvelopeLimitsAResponse(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		limit int64
 		fits  bool
 	}{
-		{"beyond the bound", 100, false},
-		{"within the bound", 1 << 20, true},
+		{"above the limit", 100, false},
+		{"within the limit", 1 << 20, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +39,7 @@ func TestEnvelopeBoundsAnAnswer(t *testing.T) {
 }
 
 // The memory is counted for the whole process: not parallel.
-func TestALargeAnswerTakesLittleMemory(t *testing.T) {
+func TestALargeResponseTakesLittleMemory(t *testing.T) {
 	server := prefactortest.NewServer(t)
 	server.Inject(prefactortest.On(reads).Oversized(200 << 20))
 	cfg := middleware.NewConfig(server.URL, prefactortest.Token)
@@ -55,7 +55,7 @@ func TestALargeAnswerTakesLittleMemory(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 16<<20 {
-		t.Errorf("an answer of 200 MB, bounded to 1 MiB, allocated %d MiB, the server's part included", allocated>>20)
+		t.Errorf("a response of 200 MB, limited to 1 MiB, allocated %d MiB, including the server's part", allocated>>20)
 	}
 }
 
@@ -79,8 +79,8 @@ func TestEnvelopeLetsOtherBodiesStream(t *testing.T) {
 	}
 }
 
-// Envelope's bound holds for whoever reads the answer again.
-func TestALargeBoundHoldsBehindAForeignLayer(t *testing.T) {
+// Envelope's limit also holds if the response is read again.
+func TestALargeLimitHoldsInsideAForeignLayer(t *testing.T) {
 	t.Parallel()
 	large := `{"status":"success","details":"` + strings.Repeat("x", transport.MaxAnswer) + `"}`
 	base := baseFunc(func(*http.Request) (*http.Response, error) {
@@ -89,12 +89,12 @@ func TestALargeBoundHoldsBehindAForeignLayer(t *testing.T) {
 	for _, limit := range []int64{64 << 20, math.MaxInt64} {
 		stack := middleware.Default(middleware.NewConfig("https://api.example", "t")).Replace("envelope", middleware.Envelope(limit)).PerCall(foreign("foreign"))
 		if err := read(t.Context(), newClient(t, stack, "https://api.example", base)); err != nil {
-			t.Errorf("bound %d: %v", limit, err)
+			t.Errorf("limit %d: %v", limit, err)
 		}
 	}
 }
 
-// endless is a JSON text without an end, which counts what is read of it.
+// endless is a JSON text without an end that counts the bytes read.
 type endless struct{ read int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -107,7 +107,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func (e *endless) Close() error { return nil }
 
-func TestASmallBoundHoldsOutsideOfACall(t *testing.T) {
+func TestASmallLimitHoldsOutsideACall(t *testing.T) {
 	t.Parallel()
 	body := &endless{}
 	stack := middleware.Default(middleware.NewConfig("https://api.example", "t")).Replace("envelope", middleware.Envelope(1<<10))
@@ -120,7 +120,7 @@ func TestASmallBoundHoldsOutsideOfACall(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	if body.read > 1<<12 {
-		t.Errorf("%d bytes were read, beyond a bound of 1 KiB", body.read)
+		t.Errorf("%d bytes were read, with a limit of 1 KiB", body.read)
 	}
 }
 
@@ -136,8 +136,8 @@ func TestEnvelopeAndClassifyWorkAlone(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if verdict := transport.Read(req, resp).Err(); !errors.Is(verdict, errs.ErrNotFound) {
-			t.Errorf("%s: the verdict is %v", name, verdict)
+		if outcome := transport.Read(req, resp).Err(); !errors.Is(outcome, errs.ErrNotFound) {
+			t.Errorf("%s: the outcome is %v", name, outcome)
 		}
 		if body, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusNotFound || err != nil || string(body) != refusal {
 			t.Errorf("%s: the response became %d %q, %v", name, resp.StatusCode, body, err)
@@ -145,7 +145,7 @@ func TestEnvelopeAndClassifyWorkAlone(t *testing.T) {
 	}
 }
 
-func TestEnvelopeRefusesABoundBelowOneByte(t *testing.T) {
+func TestEnvelopeRefusesALimitBelowOneByte(t *testing.T) {
 	t.Parallel()
 	if _, err := transport.NewStack(middleware.Envelope(0)).RoundTripper(http.DefaultTransport); !errors.Is(err, errs.ErrClient) {
 		t.Errorf("got %v", err)

@@ -18,8 +18,9 @@ import (
 )
 
 // A company's own HTTP policies around the default stack: an audit and a log
-// line a call, a trace's span an attempt, a breaker and a limiter that all of
-// the company's code shares, and a signature over what really goes out.
+// record for each call, a trace span for each attempt, a breaker and a limiter
+// that all of the company's code shares, and a signature over what is really
+// sent.
 func Example_company() {
 	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	breaker, limiter := middleware.NewBreaker(), middleware.NewRateLimiter(50)
@@ -82,8 +83,8 @@ func Example_company() {
 	// 2 calls audited, 2 spans, signed: true
 }
 
-// otelTransport stands for otelhttp.Transport: a round tripper of another
-// module, that knows nothing of this one.
+// otelTransport replaces otelhttp.Transport in this example: a round tripper of
+// another module, which doesn't know this one.
 type otelTransport struct {
 	base  http.RoundTripper
 	spans *atomic.Int32
@@ -96,7 +97,7 @@ func (t *otelTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(req)
 }
 
-// stable leaves out of a record what differs from run to run.
+// stable drops the attributes of a record that differ from run to run.
 func stable(_ []string, a slog.Attr) slog.Attr {
 	switch a.Key {
 	case slog.TimeKey, "duration", "key":

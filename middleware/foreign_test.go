@@ -56,7 +56,7 @@ func TestFaultTableHoldsWithAForeignHedge(t *testing.T) {
 	}
 }
 
-// foreign is a layer as a company's library has them: it knows nothing of this
+// foreign is a layer like one of a company's library: it doesn't know this
 // module, clones the request, copies the response and wraps its body.
 func foreign(name string) transport.Layer {
 	return transport.NewLayer(name, transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
@@ -84,8 +84,8 @@ func (f foreignTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 
 type foreignBody struct{ io.ReadCloser }
 
-// foreignHedge sends a second request when the first takes 100 ms, and returns
-// the first response that comes, or else the last error.
+// foreignHedge sends a second request if the first takes 100 ms, and returns
+// the first response, or otherwise the last error.
 func foreignHedge(name string) transport.Layer {
 	return transport.NewLayer(name, transport.Repeats, func(next http.RoundTripper) http.RoundTripper {
 		return hedgeTripper{next}

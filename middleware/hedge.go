@@ -14,41 +14,40 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// NewHedge returns a hedge policy for [Hedge] that sends a request once more
-// when its answer takes longer than delay. Of all requests in progress a fifth
-// may be such repetitions (three, if that is more), so that a slow server isn't
-// sent twice what it is slow at. A good delay is the time within which 95 of 100
-// responses arrive.
+// NewHedge returns a hedge policy for [Hedge] that sends a request once more if
+// its response takes longer than delay. At most a fifth of the requests in
+// progress may be such repetitions, or three if that is more, so that a slow
+// server doesn't get twice the load. A good delay is the time within which 95
+// of 100 responses arrive.
 func NewHedge(delay time.Duration) hedgepolicy.HedgePolicy[*http.Response] {
 	return hedgepolicy.NewBuilderWithDelay[*http.Response](delay).WithBudget(budget.New()).Build()
 }
 
-// Hedge returns the layer "hedge", which races slow requests: it sends a request
-// once more while the first is still in flight, and returns the first success
-// or, if none succeeds, the failure that came last. The policy says when and how
-// often. It is yours and may be shared with other code; [NewHedge] makes one. The
+// Hedge returns the layer "hedge", which races slow requests: it sends a
+// request once more while the first is still in flight, and returns the first
+// success or, if none succeeds, the last failure. The policy sets when and how
+// often. You own it and may share it with other code; [NewHedge] makes one. The
 // outcome of a request ends the race: leave the policy's CancelOn and CancelIf
 // conditions unset.
 //
-// Only requests that the server acts on once at most are raced, as
-// [transport.CanRepeat] says, without a body or with one that GetBody gives
-// again. Any other request is sent once. A request that fails before the policy's
-// delay isn't sent again: that is left to retry. Nor is one sent while the server
-// asks to wait.
+// Only requests that the server acts on at most once are raced, as
+// [transport.CanRepeat] reports, and only without a body or with GetBody. Any
+// other request is sent once. A request that fails before the policy's delay
+// isn't sent again: that is left to retry. None is sent while the server asks
+// to wait.
 //
 // The losers are canceled and their responses closed; their round trips may end
 // after the layer has returned. The winner's context lives until its body is
 // closed. The server may have acted on a loser, so a call that fails in the end
 // may have been applied. If a layer inside panics before the race has ended,
-// Hedge panics in its place, with the same value.
+// Hedge panics with the same value.
 //
 // Position: anywhere; it repeats. Inside retry it races attempts, each retry
 // anew. Outside retry it races calls with all their retries and waits, so that
-// the waits count as slowness. What stands inside the hedge acts on each request
-// sent; a breaker there doesn't count the losers.
+// the waits count as slowness. Layers inside the hedge act on each request that
+// is sent; a breaker there doesn't count the losers.
 //
-// A success that isn't hedged costs 39 allocations and two goroutine switches
-// more than without the layer.
+// A success that isn't hedged costs 39 allocations and two goroutine switches.
 func Hedge(policy hedgepolicy.HedgePolicy[*http.Response]) transport.Layer {
 	if policy == nil {
 		return noPolicy("hedge", transport.Repeats, "give a hedgepolicy.HedgePolicy, such as NewHedge(time.Second)")
@@ -68,8 +67,8 @@ func (h *hedge) send(req *http.Request, next transport.Next) (*http.Response, er
 	}
 	r := &race{next: next, req: req, over: make(chan struct{})}
 	r.runners = r.usual[:0]
-	defer r.leave() // also when a function of the policy panics
-	// The engine decides when to send; the result is the race's.
+	defer r.leave() // also if a function of the policy panics
+	// The engine decides when to send; the race decides the result.
 	_, err := h.engine.WithContext(req.Context()).Get(r.run)
 	switch result := r.leave(); {
 	case result != nil:
@@ -84,14 +83,14 @@ func (h *hedge) send(req *http.Request, next transport.Next) (*http.Response, er
 type race struct {
 	next transport.Next
 	req  *http.Request
-	over chan struct{} // closed when the result stands
+	over chan struct{} // closed when the result is final
 
 	mu      sync.Mutex
 	isOver  bool
 	runners []*runner
-	usual   [2]*runner // the memory of runners
+	usual   [2]*runner // memory for runners
 	running int
-	result  *runner // a success or a panic; without one the last failure
+	result  *runner // a success or a panic, otherwise the last failure
 }
 
 // runner sends the race's request once.
@@ -104,12 +103,12 @@ type runner struct {
 	panicked any
 }
 
-// errLost is the cause with which a loser's context ends.
+// errLost is the cause of the cancellation of a loser.
 var errLost = errors.New("another request of the hedge was faster")
 
-// run is one runner's work, in a goroutine of the engine's. The engine takes the
-// first result that it gets, so every runner returns only when the race is over:
-// a failure is held back while others run.
+// run runs one runner, in a goroutine of the engine. The engine takes the first
+// result that it gets, so each runner returns only when the race is over:
+// failures are held back while others run.
 func (r *race) run() (*http.Response, error) {
 	if me, first := r.start(); me != nil {
 		succeeded := me.send(r, first)
@@ -121,7 +120,7 @@ func (r *race) run() (*http.Response, error) {
 	return nil, errLost
 }
 
-// start returns a new runner; nil if nothing is to be sent.
+// start returns a new runner, or nil if nothing is to be sent.
 func (r *race) start() (me *runner, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,15 +149,15 @@ func (me *runner) send(r *race, first bool) (succeeded bool) {
 }
 
 // finish takes the runner's result, and returns the runner that is no longer
-// needed, if any. The race is over with the first success or panic, or when the
-// last runner has failed.
+// needed, if any. The first success or panic ends the race, or the failure of
+// the last runner.
 func (r *race) finish(me *runner, succeeded bool) (loser *runner) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.running--
 	if r.isOver {
 		if me.panicked != nil {
-			panic(me.panicked) // nobody is left to get it
+			panic(me.panicked) // nothing waits for it any more
 		}
 		return me
 	}
@@ -169,8 +168,8 @@ func (r *race) finish(me *runner, succeeded bool) (loser *runner) {
 	return loser
 }
 
-// leave ends the race, if it isn't over yet, and returns its result; nil if
-// nobody has one.
+// leave ends the race, if it isn't over yet, and returns its result, or nil if
+// there is none.
 func (r *race) leave() *runner {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -178,7 +177,8 @@ func (r *race) leave() *runner {
 	return r.result
 }
 
-// end makes the result stand and cancels all others. It requires r.mu.
+// end makes the result final and cancels all other runners. The caller holds
+// r.mu.
 func (r *race) end() {
 	if r.isOver {
 		return
@@ -192,8 +192,8 @@ func (r *race) end() {
 	}
 }
 
-// hand gives the result to the layers outside. Its context lives until its body
-// is closed.
+// hand returns the result to the layers outside. Its context lives until its
+// body is closed.
 func (me *runner) hand() (*http.Response, error) {
 	switch {
 	case me.panicked != nil:
@@ -207,7 +207,7 @@ func (me *runner) hand() (*http.Response, error) {
 	return me.resp, me.err
 }
 
-// discard closes a response that nobody gets.
+// discard closes a response that is not returned.
 func (me *runner) discard() {
 	discard(me.resp)
 	me.cancel(nil)

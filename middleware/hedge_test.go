@@ -25,10 +25,10 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// hedge is the edit that puts a hedge after 100 ms at a position.
+// hedge returns the edit that puts a hedge after 100 ms at a position.
 func hedge() transport.Layer { return middleware.Hedge(middleware.NewHedge(100 * time.Millisecond)) }
 
-// aroundRetry are the positions that a hedge can have.
+// aroundRetry lists the positions that a hedge can have.
 var aroundRetry = map[string]func(...transport.Layer) func(transport.Stack) transport.Stack{
 	"outside retry": perCall, "inside retry": perAttempt, "next to the base": onWire,
 }
@@ -103,7 +103,7 @@ func TestHedgeReturnsTheFirstSuccessOrTheLastFailure(t *testing.T) {
 	}
 }
 
-func TestHedgeRacesOnlyWhatCanBeSentTwice(t *testing.T) {
+func TestHedgeRacesOnlyRequestsThatCanBeSentTwice(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		method string
@@ -243,15 +243,15 @@ func TestHedgeCancelsItsRunnersIfItsPolicyPanics(t *testing.T) {
 	})
 }
 
-func TestHedgeIsBoundByItsBudget(t *testing.T) {
+func TestHedgeIsLimitedByItsBudget(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(slow(reads, time.Second).Always())
 		client := s.client(perAttempt(hedge()))
 		if failed := inParallel(20, func(int) error { return read(t.Context(), client) }); len(failed) != 0 {
-			t.Errorf("%d failed, such as by %v", len(failed), failed[0])
+			t.Errorf("%d failed, the first with %v", len(failed), failed[0])
 		}
-		// A fifth of all that is in progress: 6 of 26 is the first above it.
+		// A fifth of all requests in progress: 6 of 26 is the first share above it.
 		if n := len(s.fake.Journal()); n != 26 {
 			t.Errorf("the server saw %d requests, want 20 and 6 hedges", n)
 		}
@@ -278,11 +278,11 @@ func TestHedgePolicyIsSharedByLayersAndOtherCode(t *testing.T) {
 		if n := len(s.fake.Journal()); n > 10 {
 			t.Errorf("the server saw %d requests, want 9 and at most one hedge", n)
 		}
-		time.Sleep(time.Minute) // failsafe's own loser sleeps on
+		time.Sleep(time.Minute) // failsafe's own loser still sleeps
 	})
 }
 
-func TestHedgeStopsAtTheFirstSuccessWhateverThePolicyCancelsOn(t *testing.T) {
+func TestHedgeEndsWithTheFirstSuccessForAnyCancelOn(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(slow(reads, 250*time.Millisecond), slow(reads, time.Hour), slow(reads, time.Hour))
@@ -314,7 +314,7 @@ func TestABreakerInsideAHedgeDoesNotCountLosers(t *testing.T) {
 	})
 }
 
-func TestARefusedHedgeLeavesTheRaceToTheFirst(t *testing.T) {
+func TestARefusedHedgeLeavesTheFirstRequestRunning(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(slow(reads, time.Second))
@@ -324,7 +324,7 @@ func TestARefusedHedgeLeavesTheRaceToTheFirst(t *testing.T) {
 	})
 }
 
-func TestHedgeRefusesIfItsPolicyLetsNobodyRun(t *testing.T) {
+func TestHedgeRefusesIfItsPolicyAllowsNoRequest(t *testing.T) {
 	t.Parallel()
 	open := circuitbreaker.NewWithDefaults[*http.Response]()
 	open.Open()

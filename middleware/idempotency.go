@@ -9,15 +9,15 @@ import (
 )
 
 // Idempotency returns the layer "idempotency", which gives each request that
-// may change something one idempotency key: prefix and a random UUID (RFC 9562,
-// version 4), as [transport.SetKey] has it. A caller's key is kept. Because the
-// layer stands outside retry, all attempts of a call share the key, and the
-// server carries the call out once at most.
+// may change something an idempotency key: prefix and a random UUID (RFC 9562,
+// version 4), set by [transport.SetKey]. A caller's key is kept. Because the
+// layer is outside retry, all attempts of a call share the key, and the server
+// carries out the call at most once.
 //
-// Prefix may have 28 visible ASCII characters; "" for none.
+// prefix may have up to 28 visible ASCII characters, or be empty.
 //
-// Under a plain http.Client, a redirect that the client follows is a new request
-// and gets a new key, unless the caller has set one.
+// Under a plain http.Client, a redirect that the client follows is a new
+// request and gets a new key, unless the caller has set one.
 //
 // Position: once a call.
 func Idempotency(prefix string) transport.Layer {

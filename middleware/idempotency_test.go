@@ -17,7 +17,7 @@ import (
 
 var uuid4 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
-func TestOneCallHasOneKeyOnAllItsAttempts(t *testing.T) {
+func TestAllAttemptsOfACallHaveOneKey(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.cfg.DefaultIdempotencyKey = "billing-"
@@ -78,9 +78,9 @@ func TestAReadHasNoKey(t *testing.T) {
 	})
 }
 
-// net/http sends the head and the body in one packet only if it knows that the
-// body doesn't block.
-func TestTheBodyStaysOneThatNetHTTPKnows(t *testing.T) {
+// net/http sends header and body in one packet only if it knows that the body
+// doesn't block.
+func TestTheBodyKeepsATypeThatNetHTTPKnows(t *testing.T) {
 	t.Parallel()
 	want := io.NopCloser(strings.NewReader(""))
 	var same bool

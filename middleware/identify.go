@@ -8,11 +8,11 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Identify returns the layer "identify", which tells the server who calls: it
-// sets X-Prefactor-SDK to the adapters' entries, the outermost first, and this
-// module's own behind them, each "name@version"; User-Agent to
-// "prefactor-go/VERSION"; and Accept to application/json. A header that the
-// request has already stays. Each entry is named once.
+// Identify returns the layer "identify", which identifies the client to the
+// server by three headers. X-Prefactor-SDK lists the adapters' entries, the
+// outermost first, and then this module's own, each "name@version" and each
+// only once. User-Agent is "prefactor-go/VERSION", and Accept is
+// application/json. A header that the request already has is kept.
 //
 // Position: once a call.
 func Identify(adapters ...string) transport.Layer {
@@ -35,8 +35,8 @@ func Identify(adapters ...string) transport.Layer {
 	}).Describe(sdk)
 }
 
-// setDefault sets a header, by its canonical name, that the request doesn't
-// have.
+// setDefault sets a header, given by its canonical name, unless the request has
+// it.
 func setDefault(h http.Header, name, value string) {
 	if _, ok := h[name]; !ok {
 		h[name] = []string{value}

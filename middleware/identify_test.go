@@ -10,8 +10,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// headersOn sends a request through a layer and returns the headers that
-// arrive at the base.
+// headersOn sends a request through a layer and returns the headers that reach
+// the base.
 func headersOn(t *testing.T, layer transport.Layer, given http.Header) http.Header {
 	t.Helper()
 	var arrived http.Header
@@ -29,7 +29,7 @@ func headersOn(t *testing.T, layer transport.Layer, given http.Header) http.Head
 	return arrived
 }
 
-func TestIdentifyTellsWhoCalls(t *testing.T) {
+func TestIdentifySetsItsHeaders(t *testing.T) {
 	t.Parallel()
 	own := "prefactor-go@" + transport.Version
 	for _, tt := range []struct {
@@ -59,7 +59,7 @@ func TestIdentifyTellsWhoCalls(t *testing.T) {
 	}
 }
 
-func TestIdentifyRefusesEntriesOfAnotherForm(t *testing.T) {
+func TestIdentifyRefusesMalformedEntries(t *testing.T) {
 	t.Parallel()
 	for _, entry := range []string{"", "acme", "acme@", "@1", "ac me@1", "acme@1\r\nX-Evil: 1"} {
 		_, err := transport.NewStack(middleware.Identify(entry)).RoundTripper(http.DefaultTransport)

@@ -13,12 +13,12 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// LogOption changes the log layer.
+// LogOption configures the log layer.
 type LogOption func(*logger)
 
-// LogHeaders has the headers of these names logged, of the request as it
-// reaches the layer and of the answer; without this option none is. Authorization
-// and other headers that hold credentials are refused.
+// LogHeaders logs these request and response headers, the request's as they are
+// when it reaches the layer. Default none. Authorization, Proxy-Authorization,
+// Cookie and Set-Cookie are refused.
 func LogHeaders(names ...string) LogOption {
 	return func(l *logger) {
 		for _, name := range names {
@@ -27,12 +27,15 @@ func LogHeaders(names ...string) LogOption {
 	}
 }
 
-// LogBodies has JSON bodies logged, up to limit bytes each, where the logger's
-// level is debug or lower; without this option none is. The value of a member
-// whose name has one of these in it, in any case, shows as "[redacted]", unless
-// it is a number, a boolean or null: token, secret, password, passphrase,
-// authorization, bearer, credential, cookie, api_key, access_key, private_key, and
-// the names given here. Underscores and hyphens in a name don't count. Whatever else the application puts into payloads shows.
+// LogBodies logs JSON bodies, up to about limit bytes each, if the logger's
+// level is debug or lower. Default none.
+//
+// A member's value is shown as "[redacted]" if its name contains one of these
+// words, in any case and without regard to underscores and hyphens: token,
+// secret, password, passphrase, authorization, bearer, credential, cookie,
+// api_key, access_key, private_key, and the names in redact. Numbers, booleans
+// and null are always shown, and so is everything else that the application
+// puts into payloads.
 func LogBodies(limit int, redact ...string) LogOption {
 	return func(l *logger) {
 		l.bodies = limit
@@ -42,22 +45,23 @@ func LogBodies(limit int, redact ...string) LogOption {
 	}
 }
 
-// Log returns the layer "log", which writes one record a call: operation,
-// method, route, outcome, status, attempts, the waits between them, duration,
-// key, and the error if there is one. For a request that is no API call, it has
-// the path in place of operation and route. The level says how the call went:
+// Log returns the layer "log", which writes one record for each call:
+// operation, method, route, outcome, status, attempts, the waits between them,
+// duration, key, and the error if there is one. For a request that is not an
+// API call, it has the path in place of operation and route. The level depends
+// on the outcome:
 //
-//   - info: it succeeded by its first attempt.
-//   - warn: it succeeded later, the caller canceled it, or the fault is the
-//     caller's own: bad input, not found, a conflict.
+//   - info: the first attempt succeeded.
+//   - warn: a later attempt succeeded, the caller canceled, or the call was
+//     wrong: bad input, not found, a conflict.
 //   - error: anything else.
 //
-// At debug each event of the call is a record too, as an [Observer] is told
-// them: attempts, waits, refusals, token refreshes. No record holds a token.
-// Nothing is made of a record whose level is off: with a logger that has error
-// off the layer adds no allocation to a call, and one that has info on adds 5.
+// At debug each event of the call is a record too, with what an [Observer]
+// gets: attempts, waits, refusals, token refreshes. No record holds a token. A
+// record whose level is off is not built: the layer adds no allocation to a
+// call if error is off, and 5 if info is on, without the options.
 //
-// Position: once a call, outside of the layers that refuse calls.
+// Position: once a call, outside the layers that refuse calls.
 func Log(to *slog.Logger, options ...LogOption) transport.Layer {
 	l := &logger{to: to, redact: slices.Clone(alwaysRedacted)}
 	for _, set := range options {
@@ -76,7 +80,7 @@ type logger struct {
 	redact  []string // lower case
 }
 
-// credentials are the headers that are never logged.
+// credentials are headers that are never logged.
 var credentials = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
 
 func (l *logger) check() error {
@@ -108,7 +112,7 @@ func (l *logger) send(req *http.Request, next transport.Next) (*http.Response, e
 	resp, err := next(req)
 	end := callEnded(req, resp, err, time.Since(began))
 	if events != nil {
-		events.tell(end)
+		events.report(end)
 	}
 	if end.Err == nil && !l.to.Enabled(ctx, slog.LevelWarn) {
 		return resp, nil
@@ -122,7 +126,7 @@ func (l *logger) send(req *http.Request, next transport.Next) (*http.Response, e
 	return resp, err
 }
 
-// callLine is what a call's record tells beside the call itself.
+// callLine is what a call's record has besides the call's own data.
 type callLine struct {
 	method, path string
 	sent, answer []slog.Attr // headers and bodies
@@ -153,8 +157,8 @@ func (l *callLine) attrs(call *transport.Call, attempts []errs.Attempt, end tran
 	return append(appendError(all, end.Err), l.answer...)
 }
 
-// sent returns the headers and the body of a request, as far as they are asked
-// for: before it is sent, for then it belongs to the layers inside.
+// sent returns the headers and the body of a request that are to be logged. It
+// must run before the request is sent, which then belongs to the layers inside.
 func (l *logger) sent(req *http.Request) []slog.Attr {
 	about := l.header(nil, "request_header", req.Header)
 	if l.wantsBodies(req.Context()) && req.GetBody != nil {
@@ -166,8 +170,7 @@ func (l *logger) sent(req *http.Request) []slog.Attr {
 	return about
 }
 
-// answer returns the headers and the body of a response, as far as they are
-// asked for.
+// answer returns the headers and the body of a response that are to be logged.
 func (l *logger) answer(req *http.Request, resp *http.Response) []slog.Attr {
 	if resp == nil {
 		return nil
@@ -181,7 +184,8 @@ func (l *logger) answer(req *http.Request, resp *http.Response) []slog.Attr {
 	return about
 }
 
-// event writes the record of one event. The call's end has one of its own.
+// event writes the record of one event, except for the end of the call, which
+// has its own record.
 func (l *logger) event(ctx context.Context, e transport.Event) {
 	if e.Kind == transport.CallEnded {
 		return

@@ -10,8 +10,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
-// alwaysRedacted are parts of the names of members whose values are never
-// logged.
+// alwaysRedacted lists parts of member names. The values of such members are
+// never logged.
 var alwaysRedacted = []string{"token", "secret", "password", "authorization", "credential", "cookie", "apikey", "accesskey", "privatekey", "passphrase", "bearer"}
 
 const (
@@ -19,10 +19,10 @@ const (
 	cut      = "…"
 )
 
-// redactJSON returns a JSON document, of which it reads no more than it needs,
-// on one line: without the values of members whose name holds one of redact, and
-// cut to about limit bytes, well-formed all the same. What isn't JSON shows
-// nothing of itself.
+// redactJSON returns a JSON document on one line, without the values of members
+// whose name contains one of redact. It cuts the document to about limit bytes,
+// still well-formed, and reads no more than it needs. Text that isn't JSON is
+// not shown.
 func redactJSON(document io.Reader, limit int, redact []string) string {
 	var out bytes.Buffer
 	r := redactor{
@@ -63,7 +63,8 @@ func (r *redactor) copy() error {
 	}
 }
 
-// write writes a token, and after the name of a member to redact its value.
+// write writes a token. After the name of a member to redact, it also handles
+// its value.
 func (r *redactor) write(token jsontext.Token) error {
 	text := token.String()
 	if kind := token.Kind(); kind == '0' && text != r.shorten(text) {
@@ -87,13 +88,13 @@ func (r *redactor) write(token jsontext.Token) error {
 	return r.out.WriteToken(jsontext.String(redacted))
 }
 
-// name reports whether the token read last is the name of a member.
+// name reports whether the last token is the name of a member.
 func (r *redactor) name() bool {
 	kind, length := r.in.StackIndex(r.in.StackDepth())
 	return kind == '{' && length%2 == 1
 }
 
-// plainName returns a name in lower case, without what separates its words.
+// plainName returns a name in lower case, without underscores and hyphens.
 func plainName(name string) string {
 	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
 }
@@ -108,7 +109,7 @@ func (r *redactor) secret(name string) bool {
 	return false
 }
 
-// shorten cuts a text to what the limit leaves.
+// shorten cuts a text to the rest of the limit.
 func (r *redactor) shorten(text string) string {
 	left := max(r.limit-r.out.OutputOffset(), 0)
 	if int64(len(text)) <= left {
@@ -117,7 +118,7 @@ func (r *redactor) shorten(text string) string {
 	return strings.ToValidUTF8(text[:left], "") + cut
 }
 
-// close ends a document that is cut off, with a mark where that was.
+// close ends a document that is cut off, with a mark at the cut.
 func (r *redactor) close() error {
 	if err := r.mark(); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// logged is a logger that keeps its records as text, without their time.
+// logged is a logger that keeps its records as text, without times.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -79,7 +79,7 @@ func TestLogWritesOneRecordACallAtALevelByItsOutcome(t *testing.T) {
 			want: `level=ERROR` + call + ` outcome=auth duration=0s status=403 attempts=1 waits=0s key=k` +
 				` error="server answered 403 c: m; check that the token is valid and that its scope allows this operation"`,
 		},
-		"no answer in time": {
+		"no response in time": {
 			faults: []prefactortest.Fault{on.Hang()},
 			want: `level=WARN` + call + ` outcome=canceled duration=5m0s attempts=1 waits=0s key=k` +
 				` error="the caller's deadline passed, allow more time"`,
@@ -116,7 +116,7 @@ func TestLogWritesOneRecordACallAtALevelByItsOutcome(t *testing.T) {
 // createAgent is a call that writes.
 var createAgent = transport.Request{Method: http.MethodPost, Path: "/agent", Body: map[string]any{"details": map[string]any{"name": "crawler", "description": "s3cret"}}}
 
-func TestLogTellsTheEventsOfACallAtDebug(t *testing.T) {
+func TestLogWritesTheEventsOfACallAtDebug(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(prefactortest.On(writes).Reply(503).RetryAfter(60 * time.Second).Body(`{"status":"error","code":"c"}`))
@@ -138,7 +138,7 @@ func TestLogTellsTheEventsOfACallAtDebug(t *testing.T) {
 	})
 }
 
-func TestLogTellsOfARequestThatIsNoCallByItsPath(t *testing.T) {
+func TestLogNamesARequestThatIsNotACallByItsPath(t *testing.T) {
 	t.Parallel()
 	var out logged
 	rt := build(t, transport.NewStack(middleware.Log(out.logger(slog.LevelInfo, "duration"))), succeeding)
@@ -150,7 +150,7 @@ func TestLogTellsOfARequestThatIsNoCallByItsPath(t *testing.T) {
 	out.assert(t, `level=INFO msg="prefactor call" method=GET path=/path outcome=ok status=200`)
 }
 
-func TestLogShowsTheHeadersThatWereAskedFor(t *testing.T) {
+func TestLogShowsTheHeadersOfLogHeaders(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(prefactortest.On(writes).Header("X-Request-Id", "r-1"))
@@ -166,7 +166,7 @@ func TestLogShowsTheHeadersThatWereAskedFor(t *testing.T) {
 	})
 }
 
-func TestLogShowsBodiesOnlyIfAskedForAndAtDebug(t *testing.T) {
+func TestLogShowsBodiesOnlyWithLogBodiesAndAtDebug(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		level   slog.Level
@@ -186,7 +186,7 @@ func TestLogShowsBodiesOnlyIfAskedForAndAtDebug(t *testing.T) {
 				client := s.retrying(perCall(middleware.Log(out.logger(tt.level), tt.options...)))
 				result, err := client.Do(t.Context(), createAgent)
 				if err != nil || !strings.Contains(string(result.Document), "s3cret") {
-					t.Errorf("%v %v: the answer must be left alone", result, err)
+					t.Errorf("%v %v: the response must stay unchanged", result, err)
 				}
 				text := strings.Join(out.lines(), "\n")
 				if n := strings.Count(text, "s3cret"); n != 0 != tt.want || tt.want && n != 2 {
@@ -197,7 +197,7 @@ func TestLogShowsBodiesOnlyIfAskedForAndAtDebug(t *testing.T) {
 	}
 }
 
-func TestLoggedBodiesAreRedactedAndBounded(t *testing.T) {
+func TestLoggedBodiesAreRedactedAndCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("ä", 4000)
 	tests := map[string]struct {
@@ -248,22 +248,22 @@ func TestLoggedBodiesAreRedactedAndBounded(t *testing.T) {
 	}
 }
 
-func TestLogBuildsNothingWhereItsLevelIsOff(t *testing.T) {
+func TestLogBuildsNothingIfItsLevelIsOff(t *testing.T) {
 	off := slog.New(levelOnly(slog.LevelError + 1))
 	if n := layerAllocations(t, perCall(middleware.Log(off, middleware.LogHeaders("Accept"), middleware.LogBodies(100)))); n > 0 {
 		t.Errorf("it costs %v allocations, want none", n)
 	}
 	errorsOnly := slog.New(levelOnly(slog.LevelError))
 	if n := layerAllocations(t, perCall(middleware.Log(errorsOnly))); n > 0 {
-		t.Errorf("with a logger of errors it costs %v allocations, want none", n)
+		t.Errorf("with a logger for errors it costs %v allocations, want none", n)
 	}
 	on := slog.New(levelOnly(slog.LevelInfo))
 	if n := layerAllocations(t, perCall(middleware.Log(on))); n > 5 {
-		t.Errorf("with a logger of all calls it costs %v allocations, want 5 at most", n)
+		t.Errorf("with a logger for all calls it costs %v allocations, want 5 at most", n)
 	}
 }
 
-// levelOnly is a handler of a level that keeps nothing.
+// levelOnly is a handler with a level that drops its records.
 type levelOnly slog.Level
 
 func (l levelOnly) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.Level(l) }
@@ -271,7 +271,7 @@ func (levelOnly) Handle(context.Context, slog.Record) error          { return ni
 func (l levelOnly) WithAttrs([]slog.Attr) slog.Handler               { return l }
 func (l levelOnly) WithGroup(string) slog.Handler                    { return l }
 
-func TestLogRefusesWhatItCanNotBeMadeOf(t *testing.T) {
+func TestLogRefusesInvalidSettings(t *testing.T) {
 	t.Parallel()
 	logger := slog.New(slog.DiscardHandler)
 	for name, layer := range map[string]transport.Layer{

@@ -11,24 +11,26 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Observer is told what happens in calls: enough for metrics and traces. Which
-// call it is, [transport.CallFrom] tells of the context.
+// Observer receives the events of calls: enough for metrics and traces.
+// [transport.CallFrom] returns the call from the context.
 //
-// Its methods are called on the way of the request, with no lock held, and so
-// must be quick; they must be safe for concurrent use. A panic of theirs is not
+// Its methods are called within the call, with no lock held, so they must be
+// quick. They must be safe for concurrent use. A panic in them is not
 // recovered.
 type Observer interface {
-	// Begin is called when a call begins. It returns the context with which the
-	// call goes on: ctx, or one made of it, such as with a trace's span.
+	// Begin is called when a call begins. It returns the context for the
+	// rest of the call: ctx, or one derived from it, such as with the span
+	// of a trace.
 	Begin(ctx context.Context) context.Context
 
-	// Observe is called for each event of the call, with the context of Begin.
-	// The last is a CallEnded; a hedge that lost may tell of its attempt later.
+	// Observe is called for each event of the call, with the context that
+	// Begin returned. The last event is CallEnded, except that the attempt
+	// of a hedge that lost may end later.
 	Observe(ctx context.Context, e transport.Event)
 }
 
-// ObserverFunc is an [Observer] that isn't interested in beginnings: each event
-// tells how long it took.
+// ObserverFunc is an [Observer] without a Begin method of its own: each event
+// has its duration.
 type ObserverFunc func(ctx context.Context, e transport.Event)
 
 // Begin returns ctx.
@@ -37,14 +39,13 @@ func (ObserverFunc) Begin(ctx context.Context) context.Context { return ctx }
 // Observe calls f.
 func (f ObserverFunc) Observe(ctx context.Context, e transport.Event) { f(ctx, e) }
 
-// Observe returns a layer of the given name that tells o of each call: attempts,
-// waits, refusals of layers, token refreshes, and the end. What stands outside
-// of it isn't told: put it outside of the layers that refuse. Of a request that
-// is no API call, the end alone is told.
+// Observe returns a layer of the given name that reports each call to o:
+// attempts, waits, refusals by layers, token refreshes, and the end. A refusal
+// by a layer outside it is not reported, so put it outside the layers that
+// refuse. For a request that is not an API call, only the end is reported.
 //
-// A call that is watched has its sends counted by [net/http/httptrace]. That and
-// the layer together add 8 allocations to a call; without
-// the layer there are none.
+// It counts the sends of a call by [net/http/httptrace]. That and the layer
+// together add 8 allocations to a call.
 //
 // Position: once a call.
 func Observe(name string, o Observer) transport.Layer {
@@ -60,7 +61,7 @@ func Observe(name string, o Observer) transport.Layer {
 			req = req.WithContext(ctx)
 		}
 		resp, err := next(req)
-		w.tell(callEnded(req, resp, err, time.Since(began)))
+		w.report(callEnded(req, resp, err, time.Since(began)))
 		return resp, err
 	})
 }
@@ -69,19 +70,19 @@ func Observe(name string, o Observer) transport.Layer {
 type watch struct {
 	observer Observer
 	ctx      context.Context
-	refusal  atomic.Pointer[errs.RejectedError] // the last that was told
+	refusal  atomic.Pointer[errs.RejectedError] // the last that was reported
 }
 
-// watchCall has o told of the events of ctx's call.
+// watchCall reports the events of ctx's call to o.
 func watchCall(ctx context.Context, o Observer) *watch {
 	w := &watch{observer: o, ctx: ctx}
-	transport.CallFrom(ctx).Listen(w.tell)
+	transport.CallFrom(ctx).Listen(w.report)
 	return w
 }
 
-// tell passes an event on. A refusal is an event of its own beside the attempt
-// or the call that it ended.
-func (w *watch) tell(e transport.Event) {
+// report passes an event on. A refusal is reported as an event of its own,
+// besides the attempt or the call that it ended.
+func (w *watch) report(e transport.Event) {
 	if refusal, ok := errors.AsType[*errs.RejectedError](e.Err); ok && w.refusal.Swap(refusal) != refusal {
 		w.observer.Observe(w.ctx, transport.Event{Kind: transport.Refused, Layer: refusal.Layer, Err: refusal})
 	}

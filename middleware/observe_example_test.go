@@ -15,7 +15,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Metrics in the manner of Prometheus. With its client library the vectors are
+// Metrics in the style of Prometheus. With its client library the vectors are
 // prometheus.NewCounterVec and NewHistogramVec.
 func ExampleObserve_metrics() {
 	calls, attempts, seconds := newVector(), newVector(), newVector()
@@ -46,9 +46,9 @@ func ExampleObserve_metrics() {
 	// /agent/{id},ok=1 /agent/{id},server=1
 }
 
-// A trace in the manner of OpenTelemetry: a span a call, with what happened in
-// it as the span's events. With its API, startSpan is Tracer.Start, and
-// spanFrom trace.SpanFromContext.
+// A trace in the style of OpenTelemetry: a span for each call, which has the
+// call's events. With its API, startSpan is Tracer.Start, and spanFrom is
+// trace.SpanFromContext.
 func ExampleObserve_trace() {
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("agents.get").Reply(503))
@@ -81,7 +81,7 @@ func (tracer) Observe(ctx context.Context, e transport.Event) {
 	span.End(string(errs.KindOf(e.Err)))
 }
 
-// What follows stands for the two libraries.
+// The rest replaces the two libraries in this example.
 
 type traceSpan struct{}
 

@@ -19,7 +19,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// events is an observer that keeps what it is told, a line an event.
+// events is an observer that keeps each event as a line.
 type events struct {
 	mu    sync.Mutex
 	lines []string
@@ -45,7 +45,7 @@ func (e *events) Observe(ctx context.Context, event transport.Event) {
 	}
 	line += ": " + string(errs.KindOf(event.Err))
 	if ctx.Value(beginning{}) == nil {
-		line += ", without the context of the beginning"
+		line += ", without the context of Begin"
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -61,7 +61,7 @@ func (e *events) assert(t *testing.T, want ...string) {
 	}
 }
 
-func TestObserveTellsWhatHappensInACall(t *testing.T) {
+func TestObserveReportsTheEventsOfACall(t *testing.T) {
 	t.Parallel()
 	refusing := transport.NewLayerFunc("breaker", transport.Anywhere, func(req *http.Request, _ transport.Next) (*http.Response, error) {
 		_ = req.Body.Close()
@@ -122,22 +122,22 @@ func TestObserveTellsWhatHappensInACall(t *testing.T) {
 			t.Parallel()
 			onSite(t, func(t *testing.T, s *site) {
 				s.fake.Inject(tt.faults...)
-				told := new(events)
+				got := new(events)
 				client := s.retrying(func(stack transport.Stack) transport.Stack {
-					stack = stack.Before("retry", middleware.Observe("events", told))
+					stack = stack.Before("retry", middleware.Observe("events", got))
 					if tt.edit != nil {
 						stack = tt.edit(s, stack)
 					}
 					return stack
 				})
 				_ = write(t.Context(), client)
-				told.assert(t, tt.want...)
+				got.assert(t, tt.want...)
 			})
 		})
 	}
 }
 
-func TestObserveTellsACancellationFromANetworkFailure(t *testing.T) {
+func TestObserveDistinguishesACancellationFromANetworkFailure(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(transport.Stack) transport.Stack{
 		"with retry":    func(s transport.Stack) transport.Stack { return s },
@@ -164,7 +164,7 @@ func TestObserveTellsACancellationFromANetworkFailure(t *testing.T) {
 	}
 }
 
-func TestObserversStandBesideEachOther(t *testing.T) {
+func TestObserversWorkSideBySide(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		one, other := new(events), new(events)
@@ -177,10 +177,10 @@ func TestObserversStandBesideEachOther(t *testing.T) {
 	})
 }
 
-func TestObserveIsNotToldOfTheTokensRequest(t *testing.T) {
+func TestObserveDoesNotReportTheRequestForAToken(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
-		told := new(events)
+		got := new(events)
 		nested := s.retrying(func(stack transport.Stack) transport.Stack { return stack })
 		source := middleware.TokenFunc(func(ctx context.Context) (transport.Secret, error) {
 			rt := build(t, middleware.Default(s.cfg), s.base)
@@ -193,31 +193,32 @@ func TestObserveIsNotToldOfTheTokensRequest(t *testing.T) {
 			return transport.NewSecret(prefactortest.Token), read(ctx, nested)
 		})
 		client := s.retrying(func(stack transport.Stack) transport.Stack {
-			return s.withSource(source)(stack).PerCall(middleware.Observe("events", told))
+			return s.withSource(source)(stack).PerCall(middleware.Observe("events", got))
 		})
 		if err := write(t.Context(), client); err != nil {
 			t.Fatal(err)
 		}
-		told.assert(t, "attempt ended 1, sent 1 times: ok", "call ended: ok")
+		got.assert(t, "attempt ended 1, sent 1 times: ok", "call ended: ok")
 	})
 }
 
-func TestObserveTellsTheEndOfARequestThatIsNoCall(t *testing.T) {
+func TestObserveReportsTheEndOfARequestThatIsNotACall(t *testing.T) {
 	t.Parallel()
-	told := new(events)
-	rt := build(t, transport.NewStack(middleware.Observe("events", told)), succeeding)
+	got := new(events)
+	rt := build(t, transport.NewStack(middleware.Observe("events", got)), succeeding)
 	resp, err := rt.RoundTrip(requestTo(t, http.MethodGet, "https://api.example"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	told.assert(t, "call ended: ok")
+	got.assert(t, "call ended: ok")
 }
 
-func TestTheStoryTellsWhatNetHTTPSendsAgainByItself(t *testing.T) {
+func TestAttemptsCountWhatNetHTTPSendsAgainByItself(t *testing.T) {
 	t.Parallel()
-	// A server that lets a connection live for one answer, and closes it when the
-	// next request comes: to net/http it looks like one that idled too long.
+	// The server closes a connection after one response, when the next
+	// request comes. net/http takes it for a connection that was idle too
+	// long.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -279,7 +280,7 @@ func TestSendsAreCountedInEveryAttempt(t *testing.T) {
 	})
 }
 
-func TestObserversAreToldOfCallsConcurrently(t *testing.T) {
+func TestObserveIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	const callers, calls = 32, 8
 	onSite(t, func(t *testing.T, s *site) {

@@ -18,7 +18,7 @@ func sameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }
 
-// port returns a URL's port, the scheme's own if none is given.
+// port returns a URL's port, or the scheme's default port.
 func port(u *url.URL) string {
 	switch port := u.Port(); {
 	case port != "":

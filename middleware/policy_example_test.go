@@ -15,8 +15,8 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// One breaker for all that talks to the API: the layer's attempts count, and
-// other code asks it and sees it open.
+// One breaker for everything that calls the API: it counts the layer's
+// attempts, and other code checks it and sees it open.
 func ExampleBreaker() {
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("*").Reply(503).Times(2))
@@ -37,7 +37,8 @@ func ExampleBreaker() {
 	// refused: true breaker: open
 }
 
-// At most 50 attempts a second; one waits for its turn for up to two seconds.
+// At most 50 attempts per second; an attempt waits up to two seconds for its
+// turn.
 func ExampleRateLimit() {
 	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	limit := middleware.RateLimit(middleware.NewRateLimiter(50), 2*time.Second)
@@ -50,8 +51,8 @@ func ExampleRateLimit() {
 	//    base
 }
 
-// At most 20 attempts at a time. What finds no place within a second wasn't
-// sent, and can be dealt with in another way.
+// At most 20 attempts at a time. A call that gets no permit within a second
+// isn't sent, and the program can handle it in another way.
 func ExampleBulkhead() {
 	fake := prefactortest.New()
 	policy := middleware.NewBulkhead(20)
@@ -66,8 +67,8 @@ func ExampleBulkhead() {
 	// Output: <nil>
 }
 
-// An attempt that takes longer than 50 milliseconds is raced by another with
-// the same key.
+// If an attempt takes longer than 50 milliseconds, a second request with the
+// same key races it.
 func ExampleHedge() {
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("agents.create").Hang())
@@ -80,7 +81,7 @@ func ExampleHedge() {
 	// Output: <nil> 2 true
 }
 
-// No more than a fifth of the requests in progress are retries.
+// At most a fifth of the requests in progress are retries.
 func ExampleRetryBudget() {
 	cfg := middleware.NewConfig("https://prefactor.test", prefactortest.Token)
 	shared := budget.New()
@@ -100,8 +101,8 @@ func ExampleRetryBudget() {
 	//    base
 }
 
-// The limiter follows what the server takes: it starts with 20 requests at a
-// time.
+// The limiter adjusts to what the server takes, and starts with 20 requests at
+// a time.
 func ExampleAdaptive() {
 	fake := prefactortest.New()
 	policy := middleware.NewAdaptiveLimiter()

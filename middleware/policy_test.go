@@ -20,7 +20,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// site is a fake server in a bubble of virtual time, for stacks to be built on.
+// site is a fake server in a bubble of virtual time, and builds stacks on it.
 type site struct {
 	t    *testing.T
 	fake *prefactortest.Fake
@@ -28,8 +28,8 @@ type site struct {
 	base *watchedBodies
 }
 
-// onSite runs a test in a bubble, which fails it if a goroutine is left over.
-// All response bodies must be closed in the end.
+// onSite runs a test in a bubble. The test fails if a goroutine or an open
+// response body is left at the end.
 func onSite(t *testing.T, test func(t *testing.T, s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,8 +49,8 @@ func onSite(t *testing.T, test func(t *testing.T, s *site)) {
 	})
 }
 
-// client is a client over the default stack after an edit, without retries
-// unless the edit gives some.
+// client returns a client over the default stack after an edit, without retries
+// unless the edit adds some.
 func (s *site) client(edit func(transport.Stack) transport.Stack) *transport.Client {
 	s.t.Helper()
 	cfg := s.cfg
@@ -58,7 +58,7 @@ func (s *site) client(edit func(transport.Stack) transport.Stack) *transport.Cli
 	return newClient(s.t, edit(middleware.Default(cfg)), cfg.APIURL, s.base)
 }
 
-// retrying is a client over the default stack after an edit.
+// retrying returns a client over the default stack after an edit.
 func (s *site) retrying(edit func(transport.Stack) transport.Stack) *transport.Client {
 	s.t.Helper()
 	return newClient(s.t, edit(middleware.Default(s.cfg)), s.cfg.APIURL, s.base)
@@ -82,8 +82,8 @@ func build(t testing.TB, stack transport.Stack, base http.RoundTripper) http.Rou
 	return rt
 }
 
-// perAttempt is the edit that puts layers just inside retry, perCall just
-// outside, onWire next to the base.
+// perAttempt returns the edit that puts layers just inside retry; perCall just
+// outside it; onWire next to the base.
 func perAttempt(layers ...transport.Layer) func(transport.Stack) transport.Stack {
 	return func(s transport.Stack) transport.Stack { return s.PerAttempt(layers...) }
 }
@@ -140,7 +140,7 @@ func (b *watchedBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// baseFunc is a base round tripper, or a stranger's layer.
+// baseFunc is a base round tripper, or a foreign layer.
 type baseFunc func(*http.Request) (*http.Response, error)
 
 func (f baseFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
@@ -150,7 +150,7 @@ func answerWith(status int, contentType string, body io.ReadCloser) *http.Respon
 	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {contentType}}, Body: body, ContentLength: -1}
 }
 
-// succeeding is a base that answers every request at once.
+// succeeding is a base that responds to every request at once.
 var succeeding = baseFunc(func(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		_ = req.Body.Close()
@@ -158,7 +158,7 @@ var succeeding = baseFunc(func(req *http.Request) (*http.Response, error) {
 	return answerWith(200, "application/json", io.NopCloser(strings.NewReader(`{"status":"success"}`))), nil
 })
 
-// tracked is a body that can tell whether it is closed.
+// tracked is a body that records whether it is closed.
 type tracked struct {
 	io.Reader
 	closed atomic.Bool
@@ -198,12 +198,12 @@ func checkNoToken(t *testing.T, err error) {
 	}
 }
 
-// slow is a fault that delays an answer.
+// slow is a fault that delays a response.
 func slow(operation string, d time.Duration) prefactortest.Fault {
 	return prefactortest.On(operation).Delay(d)
 }
 
-// newRequest makes a GET that is no API call.
+// newRequest returns a GET that is not an API call.
 func newRequest(t *testing.T, ctx context.Context) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://prefactor.test", nil)
@@ -213,7 +213,7 @@ func newRequest(t *testing.T, ctx context.Context) *http.Request {
 	return req
 }
 
-// send sends a GET that is no API call.
+// send sends a GET that is not an API call.
 func send(t *testing.T, rt http.RoundTripper) *http.Response {
 	t.Helper()
 	resp, err := rt.RoundTrip(newRequest(t, t.Context()))
@@ -296,7 +296,7 @@ func TestAWaitForAPermitIsAnEvent(t *testing.T) {
 				})
 				inParallel(2, func(int) error { return read(t.Context(), client) })
 				if n := waits.Load(); n != 1 {
-					t.Errorf("%d waits were told, want that of the second request", n)
+					t.Errorf("%d waits were reported, want that of the second request", n)
 				}
 			})
 		})

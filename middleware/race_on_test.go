@@ -2,5 +2,6 @@
 
 package middleware_test
 
-// underRace tells that the race detector is on, which allocates by chance.
+// underRace reports whether the race detector is on. It adds allocations at
+// random.
 const underRace = true

@@ -12,8 +12,8 @@ import (
 )
 
 // NewRateLimiter returns a rate limiter for [RateLimit] that spreads requests
-// evenly, so that the limit holds in any second: with 50 a second, one every 20
-// milliseconds. It panics unless perSecond is 1 to 1,000,000,000.
+// evenly, so that the limit holds in any second: at 50 per second, one request
+// every 20 milliseconds. It panics unless perSecond is 1 to 1,000,000,000.
 func NewRateLimiter(perSecond uint) ratelimiter.RateLimiter[any] {
 	if perSecond < 1 || perSecond > uint(time.Second) {
 		panic(&errs.ClientError{Field: "perSecond", Problem: "must be 1 to 1000000000"})
@@ -22,22 +22,23 @@ func NewRateLimiter(perSecond uint) ratelimiter.RateLimiter[any] {
 }
 
 // RateLimit returns the layer "ratelimit", which takes a permit of the rate
-// limiter policy for each request, and waits for it up to wait; 0 refuses at
-// once. The policy is yours, of any result type, and may be shared with other
-// code, which draws on the same permits; [NewRateLimiter] makes one. Its own
-// WithMaxWaitTime and listeners are for failsafe's executors and don't act here.
+// limiter policy for each request. It waits up to wait for the permit; with 0
+// it refuses at once. You own the policy, which may have any result type. Other
+// code that shares it takes from the same permits. [NewRateLimiter] makes one.
+// The policy's own WithMaxWaitTime and listeners apply to failsafe's executors
+// only.
 //
-// A wait that would be longer, or outlast the context's deadline, isn't begun:
-// that is an [errs.RejectedError] that matches [ratelimiter.ErrExceeded], which
-// retry doesn't repeat. When the context ends in the wait, the error is an
-// [errs.CanceledError], and the permit is spent.
+// A wait longer than that, or beyond the context's deadline, isn't begun: the
+// error is an [errs.RejectedError] that matches [ratelimiter.ErrExceeded],
+// which retry doesn't repeat. If the context ends during the wait, the error is
+// an [errs.CanceledError], and the permit is used up.
 //
-// Position: anywhere. Inside retry, the usual place (PerAttempt), each attempt
-// takes a permit, so that the limit holds on what the server sees, and the wait
-// isn't part of the attempt's timeout. Outside retry each call takes one, and its
-// retries come on top.
+// Position: anywhere. The usual place is inside retry (PerAttempt), where each
+// attempt takes a permit: the limit holds for what the server sees, and the
+// wait isn't part of the attempt's timeout. Outside retry each call takes one,
+// and its retries come on top.
 //
-// A success that doesn't wait costs no allocation more than without the layer.
+// A success that doesn't wait costs no allocation.
 func RateLimit[R any](policy ratelimiter.RateLimiter[R], wait time.Duration) transport.Layer {
 	if policy == nil {
 		return noPolicy("ratelimit", transport.Anywhere, "give a ratelimiter.RateLimiter, such as NewRateLimiter(50)")
@@ -66,7 +67,7 @@ func (l *rateLimit[R]) send(req *http.Request, next transport.Next) (*http.Respo
 	}
 	wait := l.policy.TryReservePermit(longest)
 	if wait < 0 {
-		return refuse(req, "ratelimit", fmt.Errorf("%w: no permit comes within %s; send less, or allow a longer wait",
+		return refuse(req, "ratelimit", fmt.Errorf("%w: no permit comes within %s; send fewer requests, or allow a longer wait",
 			ratelimiter.ErrExceeded, longest.Round(time.Millisecond)))
 	}
 	if wait > 0 {

@@ -21,7 +21,7 @@ func TestRateLimitSpreadsRequests(t *testing.T) {
 		began := time.Now()
 		client := s.client(perAttempt(middleware.RateLimit(middleware.NewRateLimiter(10), time.Minute)))
 		if failed := inParallel(50, func(int) error { return read(t.Context(), client) }); len(failed) != 0 {
-			t.Errorf("%d failed, such as by %v", len(failed), failed[0])
+			t.Errorf("%d failed, the first with %v", len(failed), failed[0])
 		}
 		journal := s.fake.Journal()
 		for i, x := range journal {
@@ -71,7 +71,7 @@ func TestRateLimitBeginsNoWaitThatIsTooLong(t *testing.T) {
 	}
 }
 
-func TestRateLimitTakesNoPermitForACallThatIsOver(t *testing.T) {
+func TestRateLimitTakesNoPermitForACallThatHasEnded(t *testing.T) {
 	t.Parallel()
 	policy := middleware.NewRateLimiter(1)
 	rt := build(t, transport.NewStack(middleware.RateLimit(policy, 0)), succeeding)
@@ -82,7 +82,7 @@ func TestRateLimitTakesNoPermitForACallThatIsOver(t *testing.T) {
 		t.Errorf("the error is %v, want a CanceledError", err)
 	}
 	if !policy.TryAcquirePermit() {
-		t.Error("the permit is gone")
+		t.Error("the permit is used up")
 	}
 }
 
@@ -126,7 +126,7 @@ func TestRateLimiterIsSharedByLayersAndOtherCode(t *testing.T) {
 	})
 }
 
-func TestRateLimitTellsOfItsWait(t *testing.T) {
+func TestRateLimitReportsItsWait(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		policy := middleware.NewRateLimiter(1)
@@ -148,7 +148,7 @@ func TestRateLimitTellsOfItsWait(t *testing.T) {
 	})
 }
 
-func TestNewRateLimiterPanicsOnARateThatCanNotBe(t *testing.T) {
+func TestNewRateLimiterPanicsOnAnInvalidRate(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []uint{0, 1_000_000_001} {
 		t.Run(fmt.Sprint(rate), func(t *testing.T) {

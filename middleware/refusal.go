@@ -10,17 +10,17 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// refuse ends a request that a layer doesn't let pass.
+// refuse ends a request that a layer refuses.
 func refuse(req *http.Request, layer string, cause error) (*http.Response, error) {
 	return unsent(req, &errs.RejectedError{Layer: layer, Cause: cause})
 }
 
-// endWait ends a request whose context ended while it waited for its turn.
+// endWait ends a request whose context ended during a wait.
 func endWait(req *http.Request) (*http.Response, error) {
 	return unsent(req, transport.Outcome(req, nil, context.Cause(req.Context())))
 }
 
-// unsent ends a request that goes no further.
+// unsent ends a request that is not sent.
 func unsent(req *http.Request, err error) (*http.Response, error) {
 	if req.Body != nil {
 		_ = req.Body.Close()
@@ -28,19 +28,19 @@ func unsent(req *http.Request, err error) (*http.Response, error) {
 	return nil, err
 }
 
-// noPolicy returns a layer that was given no policy.
+// noPolicy returns a layer that reports a nil policy when the stack is built.
 func noPolicy(layer string, scope transport.Scope, remedy string) transport.Layer {
 	return transport.RefusedLayer(layer, scope, &errs.ClientError{Field: layer + " policy", Problem: "is nil: " + remedy})
 }
 
-// negativeWait returns a layer that was given a negative wait. (failsafe would
-// take some of them for "as long as it takes".)
+// negativeWait returns a layer that reports a negative wait when the stack is
+// built. failsafe would take some negative waits as unlimited.
 func negativeWait(layer string) transport.Layer {
 	return transport.RefusedLayer(layer, transport.Anywhere,
-		&errs.ClientError{Field: layer + " wait", Problem: "must be 0, which refuses at once, or more"})
+		&errs.ClientError{Field: layer + " wait", Problem: "must not be negative; 0 refuses at once"})
 }
 
-// sleep waits for d, and reports whether ctx let it.
+// sleep waits for d, and reports whether it did so before ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -55,7 +55,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// waiting says for a layer's description how long it waits.
+// waiting returns the part of a layer's description about its wait.
 func waiting(wait time.Duration) string {
 	if wait == 0 {
 		return "no wait"

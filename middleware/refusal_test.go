@@ -18,7 +18,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// refusers are the layers that refuse, each in a state in which it does.
+// refusers are the layers that refuse, each in a state in which it does so.
 var refusers = map[string]struct {
 	refusing func() transport.Layer
 	sentinel error
@@ -120,7 +120,7 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 				}
 			})
 		})
-		t.Run(name+": the attempt's time is up", func(t *testing.T) {
+		t.Run(name+": the attempt times out", func(t *testing.T) {
 			onSite(t, func(t *testing.T, s *site) {
 				err := write(t.Context(), s.client(onWire(waiting())))
 				lost, ok := errors.AsType[*errs.NetworkError](err)
@@ -132,7 +132,7 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestALayerRefusesToBeMadeWithoutAPolicy(t *testing.T) {
+func TestALayerWithoutAPolicyIsAMistake(t *testing.T) {
 	t.Parallel()
 	for name, layer := range map[string]transport.Layer{
 		"breaker":                     middleware.Breaker[any](nil),

@@ -17,27 +17,33 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// jitter is how much of a wait is left to chance.
+// jitter is the random part of a wait.
 const jitter = 0.25
 
 // Retry returns the layer "retry", which sends a failed request again after a
-// wait. Failed means one of policy's statuses, or a response that did not arrive
-// in full, as [errs.Retryable] says.
+// wait. Failed means that the response has one of the policy's statuses, or did
+// not arrive in full, as [errs.Retryable] reports.
 //
-// A request is sent again only where that is safe and possible: it has a safe
-// method, an idempotency key or an operation that is replayable, or the server
-// can't have acted on it (nothing was written to a connection, or it answered
-// 429); and it has no body, or one that GetBody gives again.
+// A request is sent again only if that is safe and possible. It is safe if one
+// of these holds:
+//
+//   - the method is safe, such as GET;
+//   - the request has an idempotency key, or its operation is replayable;
+//   - the server can't have acted on it: nothing was written to a connection,
+//     or the response was a 429.
+//
+// It is possible if the request has no body, or has GetBody.
 //
 // The wait grows exponentially, with a jitter of 25 % either way. A Retry-After
-// replaces it and is never undercut; its jitter only adds. A wait that would
-// outlast the context's deadline is not begun, nor one for a Retry-After above
-// MaxRetryDelay, nor one that a [RetryBudget] has no permit for.
+// replaces it: the layer never waits less than that, because there the jitter
+// only adds. The layer gives up instead of waiting if the wait would outlast
+// the context's deadline, if the Retry-After is above MaxRetryDelay, or if a
+// [RetryBudget] has no permit.
 //
-// When it gives up, the layer returns the last response, readable, marked by
-// [transport.Conclude]; or, if the last attempt had none, an
-// [errs.RetryExhaustedError]. Under a plain http.Client the former is simply the
-// last response. When the caller's context ends, it returns an
+// When it gives up, the layer returns the last response, readable and marked by
+// [transport.Conclude], or, if the last attempt had no response, an
+// [errs.RetryExhaustedError]. To a plain http.Client the marked response is an
+// ordinary one. When the caller's context ends, the error is an
 // [errs.CanceledError] with the last failure inside.
 //
 // Position: anywhere; it retries.
@@ -51,10 +57,11 @@ func Retry(policy RetryPolicy, options ...RetryOption) transport.Layer {
 		return transport.RefusedLayer("retry", transport.Retries, err)
 	}
 	r.policy.RetryOnStatusCodes = slices.Clone(policy.RetryOnStatusCodes)
-	// failsafe counts the attempts and waits: for the backoff's least time, or for
-	// what the server asks. The layer has what HTTP adds: which outcome is worth
-	// another attempt, Retry-After, the deadline and the budget, and the jitter,
-	// which must not undercut a Retry-After.
+	// failsafe counts the attempts and waits, either the least time of the
+	// backoff or as long as the server asks. The layer adds what HTTP
+	// needs: which outcome is worth another attempt, Retry-After, the
+	// deadline, the budget, and a jitter that doesn't undercut a
+	// Retry-After.
 	first, longest, factor := backoff(policy)
 	r.engine = failsafe.With(retrypolicy.NewBuilder[*attempt]().
 		HandleIf(func(a *attempt, _ error) bool { return a.again }).
@@ -67,8 +74,8 @@ func Retry(policy RetryPolicy, options ...RetryOption) transport.Layer {
 	return transport.NewLayerFunc("retry", transport.Retries, r.send).Describe(r.describe())
 }
 
-// backoff returns the least that a policy's first wait can be, its longest wait
-// and their growth, such that nothing overflows.
+// backoff returns the shortest first wait of a policy, its longest wait and its
+// growth, limited so that nothing overflows.
 func backoff(policy RetryPolicy) (first, longest time.Duration, factor float64) {
 	const year = 365 * 24 * time.Hour
 	longest = min(policy.MaxRetryDelay, year)
@@ -82,7 +89,7 @@ type retry struct {
 	budget countedBudget // nil for none
 }
 
-// describe is what a stack prints of the layer.
+// describe returns the layer's description in a printed stack.
 func (r *retry) describe() string {
 	text := fmt.Sprintf("%d retries, %s to %s", r.policy.MaxRetries, r.policy.InitialRetryDelay, r.policy.MaxRetryDelay)
 	if r.budget != nil {
@@ -99,8 +106,8 @@ func (r *retry) send(req *http.Request, next transport.Next) (*http.Response, er
 	if !last.again {
 		return last.resp, last.err
 	}
-	// The engine is entered only now, with the first attempt as its first result:
-	// a call that succeeds at once doesn't pay for it.
+	// The engine gets the first attempt as its first result: a call that
+	// succeeds at once doesn't pay for the engine.
 	ctx, stop := context.WithCancel(req.Context())
 	defer stop()
 	run.stop = stop
@@ -123,7 +130,7 @@ func (r *retry) send(req *http.Request, next transport.Next) (*http.Response, er
 // retryRun is the attempts of one request.
 type retryRun struct {
 	*retry
-	req      *http.Request // as it came; each attempt sends a clone
+	req      *http.Request // the original; each attempt sends a clone
 	next     transport.Next
 	call     *transport.Call
 	spending *spending
@@ -132,8 +139,8 @@ type retryRun struct {
 	prepared *http.Request // for the next attempt
 }
 
-// attempt is what came of one attempt: a response or an error for the layers
-// outside, the failure in it, and whether and when another one follows.
+// attempt is the result of one attempt: the response or error for the layers
+// outside, the failure in it, and whether and when another attempt follows.
 type attempt struct {
 	run     *retryRun
 	record  errs.Attempt
@@ -142,12 +149,12 @@ type attempt struct {
 	failure error
 
 	again bool
-	asked time.Duration // the wait that the server asks for
+	asked time.Duration // how long the server asks to wait
 	wait  time.Duration // before the next attempt
-	slept time.Duration // the engine's part of it
+	slept time.Duration // the part of it that the engine waits
 }
 
-// attempt makes one attempt and judges it.
+// attempt makes one attempt and decides whether another follows.
 func (r *retryRun) attempt(number int) *attempt {
 	req := r.prepared
 	if req == nil { // the first attempt has the request's own body
@@ -182,8 +189,7 @@ func (r *retryRun) attempt(number int) *attempt {
 	return a
 }
 
-// final returns why a failed attempt must not be followed by another; "" if it
-// may.
+// final returns why no attempt may follow a failed one; "" if one may.
 func (a *attempt) final() string {
 	switch {
 	case !a.worthRepeating():
@@ -209,7 +215,7 @@ func (a *attempt) worthRepeating() bool {
 	return errs.Retryable(a.failure)
 }
 
-// safeToRepeat reports whether another attempt can do no harm.
+// safeToRepeat reports whether another attempt can't do harm.
 func (a *attempt) safeToRepeat() bool {
 	switch {
 	case transport.CanRepeat(a.run.req):
@@ -228,8 +234,8 @@ func (a *attempt) delay() time.Duration {
 	return -1
 }
 
-// schedule decides about the wait before the next attempt, of which the engine is
-// about to wait for delay.
+// schedule decides on the wait before the next attempt. delay is how long the
+// engine is about to wait.
 func (a *attempt) schedule(delay time.Duration) {
 	r := a.run
 	spread := 2 * jitter / (1 - jitter) * float64(delay) // up to a quarter above the backoff
@@ -254,7 +260,7 @@ func (a *attempt) schedule(delay time.Duration) {
 	}
 }
 
-// prepareNext makes the request of the next attempt.
+// prepareNext builds the request of the next attempt.
 func (a *attempt) prepareNext() {
 	req := a.run.req.Clone(a.run.req.Context())
 	if err := rewind(req); err != nil {
@@ -269,7 +275,7 @@ func (a *attempt) prepareNext() {
 	a.run.call.Notify(transport.Event{Kind: transport.WaitBegan, Layer: "retry", Duration: a.wait})
 }
 
-// giveUp ends the run with this attempt, which could be followed by another.
+// giveUp ends the run with this attempt, although another could follow.
 func (a *attempt) giveUp(reason errs.Reason) {
 	a.end(string(reason))
 	if a.resp != nil {
@@ -279,8 +285,8 @@ func (a *attempt) giveUp(reason errs.Reason) {
 	a.err = &errs.RetryExhaustedError{Reason: reason, Attempts: a.run.attempts, Last: a.failure}
 }
 
-// end records the attempt, with what was made of it. It is the last one unless
-// again is set afterwards.
+// end records the attempt, with the decision about it. It is the last one
+// unless again is set afterwards.
 func (a *attempt) end(reason string) {
 	a.again = false
 	a.record.Reason = reason
@@ -295,12 +301,13 @@ func (r *retryRun) earlier() error {
 	return r.attempts[len(r.attempts)-2].Err
 }
 
-// rewindable reports whether a request's body, if it has one, can be had again.
+// rewindable reports whether a request's body, if it has one, can be sent
+// again.
 func rewindable(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
 
-// rewind gives a rewindable request, a clone, its body again.
+// rewind gives a clone of a rewindable request a new body.
 func rewind(req *http.Request) error {
 	if req.GetBody == nil {
 		return nil
@@ -313,8 +320,9 @@ func rewind(req *http.Request) error {
 	return nil
 }
 
-// discard closes a response that nobody gets. The response to a call has been
-// read by then, and its connection is free; the rest of a stream isn't read.
+// discard closes a response that is not returned. The response to a call has
+// been read by then, so its connection is free; the rest of a stream isn't
+// read.
 func discard(resp *http.Response) {
 	if resp != nil {
 		_ = resp.Body.Close()

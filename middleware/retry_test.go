@@ -19,9 +19,9 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// A request without a key is sent again only where the server can't have acted
-// on it; one whose body can't be read again, never.
-func TestWhatIsSentAgain(t *testing.T) {
+// A request without a key is sent again only if the server can't have acted on
+// it; one whose body can't be read again is never sent again.
+func TestWhichRequestsAreSentAgain(t *testing.T) {
 	t.Parallel()
 	status := func(code int) func() (*http.Response, error) {
 		return func() (*http.Response, error) { return answerWith(code, "application/json", http.NoBody), nil }
@@ -35,7 +35,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 		name    string
 		method  string
 		key     string
-		answer  func() (*http.Response, error)
+		respond func() (*http.Response, error)
 		getBody bool
 		again   bool
 	}{
@@ -54,7 +54,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 		{"PUT, 503", "PUT", "", status(503), true, false},
 		{"DELETE, reset", "DELETE", "", failure(reset), true, false},
 		{"GET, a layer's refusal", "GET", "", failure(&errs.RejectedError{Layer: "l", Cause: reset}), true, false},
-		{"GET, a stranger's error", "GET", "", failure(&errs.ClientError{Field: "f", Problem: "p"}), true, false},
+		{"GET, a ClientError", "GET", "", failure(&errs.ClientError{Field: "f", Problem: "p"}), true, false},
 		{"GET, token source down", "GET", "", failure(&errs.AuthError{APIError: &errs.APIError{}, Cause: reset}), true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 					if len(bodies) > 1 {
 						return status(200)()
 					}
-					return tt.answer()
+					return tt.respond()
 				}))
 				req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://localhost/", strings.NewReader("body"))
 				if err != nil {
@@ -96,7 +96,7 @@ func TestWhatIsSentAgain(t *testing.T) {
 	}
 }
 
-func TestTheStoryOfACall(t *testing.T) {
+func TestAFailureHasItsAttempts(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(
@@ -123,7 +123,7 @@ func TestTheStoryOfACall(t *testing.T) {
 			a := failure.Attempts[i]
 			if a.Number != i+1 || a.Status != want.status || a.Reason != want.reason || a.Duration != want.duration || (a.Wait > 0) != want.waits ||
 				want.is != nil && !errors.Is(a.Err, want.is) {
-				t.Errorf("attempt %d tells %+v", i+1, a)
+				t.Errorf("attempt %d is %+v", i+1, a)
 			}
 		}
 		var waits time.Duration
@@ -134,7 +134,7 @@ func TestTheStoryOfACall(t *testing.T) {
 			t.Errorf("the call took %s, its attempts and waits %s", failure.Elapsed, waits)
 		}
 		if !errs.MaybeApplied(err) {
-			t.Error("a 503 before the 422 leaves it open whether the call was applied")
+			t.Error("MaybeApplied is false, but the 503 before the 422 may follow a commit")
 		}
 	})
 }
@@ -155,7 +155,7 @@ func TestWithoutRetriesNothingIsExhausted(t *testing.T) {
 	})
 }
 
-// Every field of the policy has its effect.
+// Every field of the policy has an effect.
 func TestThePolicyIsFollowed(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
@@ -233,7 +233,7 @@ func TestAStalledBodyDoesNotHoldUpTheNextAttempt(t *testing.T) {
 	})
 }
 
-func TestAnAnswerIsNotLostToABodyThatCantBeHadAgain(t *testing.T) {
+func TestAResponseIsReturnedIfTheRequestBodyCannotBeReadAgain(t *testing.T) {
 	t.Parallel()
 	rt := build(t, transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
@@ -251,7 +251,7 @@ func TestAnAnswerIsNotLostToABodyThatCantBeHadAgain(t *testing.T) {
 	}
 }
 
-func TestUnderAPlainClientExhaustionIsTheLastResponse(t *testing.T) {
+func TestAPlainClientGetsTheLastResponse(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		s.fake.Inject(prefactortest.On(reads).Always().Reply(503))
@@ -272,7 +272,7 @@ func TestUnderAPlainClientExhaustionIsTheLastResponse(t *testing.T) {
 	})
 }
 
-// failsafe-go drops a result that comes together with the context's end.
+// failsafe-go drops a result that comes at the moment when the context ends.
 func TestASuccessIsNotLostToACancellationAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,10 +17,10 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// canary is a token that must show nowhere.
+// canary is a token that must not be shown anywhere.
 const canary = "canary-5f1d"
 
-// shows returns what a value looks like in every form that it may be printed in.
+// shows returns a value in every form in which it may be printed.
 func shows(values ...any) string {
 	var all strings.Builder
 	for _, v := range values {
@@ -47,7 +47,7 @@ func assertHidden(t *testing.T, what, text string) {
 	}
 }
 
-func TestATokenShowsInNoErrorEventRecordOrPrint(t *testing.T) {
+func TestNoErrorEventRecordOrPrintShowsAToken(t *testing.T) {
 	t.Parallel()
 	file := newTokenFile(t, canary)
 	t.Cleanup(func() { assertHidden(t, "the file's source", shows(middleware.TokenFromFile(file.path))) })
@@ -86,7 +86,7 @@ func TestATokenShowsInNoErrorEventRecordOrPrint(t *testing.T) {
 		"a cut body":  prefactortest.On(writes).Optional().Always().CutBody(9),
 		"a page":      prefactortest.On(writes).Optional().HTML(200),
 		"a redirect":  prefactortest.On(writes).Optional().Redirect(302, "https://evil.example/?token=x"),
-		"no answer":   prefactortest.On(writes).Optional().Always().Hang(),
+		"no response": prefactortest.On(writes).Optional().Always().Hang(),
 		"a malformed": prefactortest.On(writes).Optional().Malformed(200),
 	}
 	for name, makeSource := range sources {
@@ -135,7 +135,7 @@ func TestATokenShowsInNoErrorEventRecordOrPrint(t *testing.T) {
 	}
 }
 
-func TestATokenShowsInNoPanic(t *testing.T) {
+func TestNoPanicShowsAToken(t *testing.T) {
 	t.Parallel()
 	base := baseFunc(func(req *http.Request) (*http.Response, error) { panic("base") })
 	var text logged

@@ -37,13 +37,14 @@ const (
 	stormCallers = 64
 	stormRate    = 0.3 // the share of requests that fail at the server
 
-	// stormDialRate is the share of dials that each of the two faults of the
-	// network strikes. A request dials only if it finds no idle connection; at
-	// this rate these faults are about as frequent as each of the server's.
+	// stormDialRate is the share of dials that each of the two network
+	// faults affects. A request dials only if there is no idle connection;
+	// at this rate these faults are about as frequent as each of the
+	// server's.
 	stormDialRate = 0.13
 
-	// stormOutage is how many dials are refused in a row, as while a server
-	// restarts.
+	// stormOutage is how many dials in a row are refused, as during a
+	// restart of the server.
 	stormOutage = 40
 )
 
@@ -55,17 +56,18 @@ const (
 //   - doubled: a call left more than one span.
 //   - lies: errs.MaybeApplied is false, but the span is there.
 //   - needless: errs.MaybeApplied is true, but no connection was ever made for
-//     the call. A call's own httptrace hooks tell; every second call has some.
+//     the call. The httptrace hooks of the call count them; every second call
+//     has hooks.
 //
 // All must be 0, and so must the number of goroutines that are left. A call
-// whose request got lost on its way to the server may have been applied as far
-// as anyone can know; such calls are counted as careful.
+// whose request was lost on its way to the server may have been applied, as far
+// as the client can know; such calls are counted as careful.
 //
 // A longer storm:
 //
 //	go test ./middleware -run StormOverTCP -v -storm.calls=200000
 //
-// The test doesn't run in parallel with others, for it has real timeouts.
+// The test doesn't run in parallel with others, because it has real timeouts.
 func TestStormOverTCP(t *testing.T) {
 	calls := *stormCalls
 	if testing.Short() {
@@ -80,8 +82,7 @@ func TestStormOverTCP(t *testing.T) {
 	t.Log(s.figures())
 }
 
-// stormConfig describes the stacks of the storm. With stormBase it is all that
-// depends on the package in which the configuration lives.
+// stormConfig returns the configuration of the storm's stacks.
 func stormConfig(url string, retries int) middleware.Config {
 	cfg := middleware.NewConfig(url, prefactortest.Token)
 	cfg.RequestTimeout = stormTimeout()
@@ -95,8 +96,8 @@ func stormBase(url string, tune func(*http.Transport)) *http.Transport {
 	return middleware.NewBase(stormConfig(url, 0), tune)
 }
 
-// stormTimeout is the time limit of an attempt: short, and still long enough for
-// 64 callers who share a small machine.
+// stormTimeout is the time limit of an attempt: short, but long enough for 64
+// callers on a small machine.
 func stormTimeout() time.Duration {
 	if underRace {
 		return time.Second
@@ -104,13 +105,13 @@ func stormTimeout() time.Duration {
 	return 250 * time.Millisecond
 }
 
-// A serverFault is a kind of fault that the fake server injects.
+// serverFault is a kind of fault that the fake server injects.
 type serverFault struct {
 	name  string
 	fault prefactortest.Fault
 }
 
-// stormFaults returns the faults of the server. Together they strike a request
+// stormFaults returns the faults of the server. Together they affect a request
 // with the probability stormRate.
 func stormFaults() []serverFault {
 	on := prefactortest.On(stormCreate.Name())
@@ -125,11 +126,11 @@ func stormFaults() []serverFault {
 		{"503 after the commit", on.Commit().Reply(http.StatusServiceUnavailable)},
 		{"page 502", on.HTML(http.StatusBadGateway)},
 		{"page 404 after the commit", on.Commit().HTML(http.StatusNotFound)},
-		{"late answer", on.Delay(time.Minute)}, // beyond the attempt's time limit
+		{"late response", on.Delay(time.Minute)}, // longer than the attempt's time limit
 	}
 	each := stormRate / float64(len(faults))
 	for i := range faults {
-		// A fault is drawn for those requests only that the ones before it left
+		// A fault gets only the requests that the faults before it left
 		// alone.
 		faults[i].fault = faults[i].fault.Chance(each / (1 - each*float64(i)))
 	}
@@ -137,11 +138,11 @@ func stormFaults() []serverFault {
 }
 
 // stormNetwork makes the storm's connections, and injects the faults of the
-// network: outages, in which dials lead to a port on which nobody listens; and
-// single dials that lead to a listener which resets what it has accepted.
+// network. During an outage, dials go to a port without a listener. Single
+// dials go to a listener that resets what it has accepted.
 //
-// It changes only where a dial leads. The connections are those that the base
-// makes by itself.
+// It changes only the address of a dial. The connections are those that the
+// base makes.
 type stormNetwork struct {
 	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	resetter net.Listener
@@ -151,8 +152,8 @@ type stormNetwork struct {
 	dials, refused, accepted atomic.Int64
 }
 
-// newStormNetwork returns a network whose resetting listener is open until
-// close is called.
+// newStormNetwork returns a network. The caller must call close, which closes
+// its resetting listener.
 func newStormNetwork(t *testing.T) *stormNetwork {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -187,7 +188,7 @@ func (n *stormNetwork) tune(base *http.Transport) {
 	}
 }
 
-// redirect returns where a dial to addr leads.
+// redirect returns the address for a dial to addr.
 func (n *stormNetwork) redirect(addr string) string {
 	draw := rand.Float64()
 	if draw < stormDialRate/stormOutage {
@@ -196,7 +197,7 @@ func (n *stormNetwork) redirect(addr string) string {
 	switch {
 	case n.outage.Add(-1) >= 0:
 		n.refused.Add(1)
-		return "127.0.0.1:1" // a privileged port: nobody takes it by chance
+		return "127.0.0.1:1" // a privileged port, so nothing listens there by chance
 	case draw > 1-stormDialRate:
 		n.accepted.Add(1)
 		return n.resetter.Addr().String()
@@ -204,8 +205,8 @@ func (n *stormNetwork) redirect(addr string) string {
 	return addr
 }
 
-// stormJournal keeps what the server did for each key. It takes the place of the
-// fake's own journal, which keeps all headers and bodies.
+// stormJournal keeps what the server did for each key. It replaces the fake's
+// own journal, which keeps all headers and bodies.
 type stormJournal struct {
 	mu        sync.Mutex
 	requests  int
@@ -213,7 +214,8 @@ type stormJournal struct {
 	exchanges map[string][]prefactortest.Exchange
 }
 
-// observe is called for each request that the server's handler has decided on.
+// observe is called for each request, after the server's handler has decided on
+// it.
 func (j *stormJournal) observe(x prefactortest.Exchange) {
 	if x.Operation != stormCreate.Name() {
 		return
@@ -230,7 +232,7 @@ func (j *stormJournal) observe(x prefactortest.Exchange) {
 type stormCall struct {
 	key    string
 	err    error
-	number string // the span's in the answer
+	number string // of the span in the response
 
 	traced        bool
 	conns, writes atomic.Int32 // connections that the call got, requests that it began to write
@@ -245,7 +247,7 @@ func (c *stormCall) trace(ctx context.Context) context.Context {
 	})
 }
 
-// seen is what the call's own hooks saw, in words.
+// seen describes what the call's own hooks saw.
 func (c *stormCall) seen() string {
 	if !c.traced {
 		return ""
@@ -253,7 +255,7 @@ func (c *stormCall) seen() string {
 	return fmt.Sprintf(" (%d connections, %d writes)", c.conns.Load(), c.writes.Load())
 }
 
-// stormSpan is the document of a span with the number that the storm gave it.
+// stormSpan is the document of a span, with the number that the storm gave it.
 type stormSpan struct {
 	Details struct {
 		Payload stormPayload `json:"payload"`
@@ -294,8 +296,8 @@ func (s *tcpStorm) run(t *testing.T, calls int) {
 	server := prefactortest.NewServer(t, prefactortest.WithObserver(s.journal.observe), prefactortest.WithJournalLimit(1))
 	base := stormBase(server.URL, s.network.tune)
 
-	// The fewer retries a call has, the more often it fails; with many it often
-	// succeeds by a replay.
+	// With few retries a call often fails; with many it often succeeds by a
+	// replay.
 	var clients []*transport.Client
 	for _, retries := range []int{0, 1, 3} {
 		clients = append(clients, newClient(t, middleware.Default(stormConfig(server.URL, retries)), server.URL, base))
@@ -353,7 +355,7 @@ func stormInstance(t *testing.T, client *transport.Client) string {
 	return instance.Details.ID
 }
 
-// do makes the call: it creates the span with the number.
+// do makes the call, which creates the span with the number.
 func (c *stormCall) do(ctx context.Context, client *transport.Client, instance, number string) {
 	var meta transport.Meta
 	span, err := stormCreate.Do(ctx, client, transport.Input{Body: map[string]any{"details": map[string]any{
@@ -386,8 +388,8 @@ func (s *tcpStorm) checkCall(t *testing.T, number string, c *stormCall) {
 			commits = append(commits, x)
 		}
 	}
-	// broken counts a call that breaks a promise. The first three of each promise
-	// are reported with their exchanges.
+	// broken counts a call that breaks a promise, and reports the first
+	// three for each promise with their exchanges.
 	broken := func(count *int, promise string) {
 		t.Helper()
 		if *count++; *count <= 3 {
@@ -429,7 +431,7 @@ func (s *tcpStorm) checkCall(t *testing.T, number string, c *stormCall) {
 	}
 }
 
-// indented returns the exchanges, a line each.
+// indented returns the exchanges, one on each line.
 func indented(exchanges []prefactortest.Exchange) string {
 	if len(exchanges) == 0 {
 		return "\tno request reached the server"
@@ -477,8 +479,8 @@ func (s *tcpStorm) figures() string {
 // of its connections, and what the layers start.
 const stormLabel = "storm"
 
-// checkGoroutines looks for goroutines that are left. It asks more than once:
-// the last of them end by themselves, but not at once.
+// checkGoroutines looks for goroutines that are left. It checks more than once,
+// because the last of them take a moment to end.
 func (s *tcpStorm) checkGoroutines(t *testing.T) {
 	t.Helper()
 	const patience = 5 * time.Second
@@ -492,7 +494,8 @@ func (s *tcpStorm) checkGoroutines(t *testing.T) {
 }
 
 // labelled counts the goroutines with the storm's label and returns the profile
-// of all. In a profile, goroutines with the same stack and labels are one block:
+// of all. In a profile, goroutines with the same stack and labels are one
+// block:
 //
 //	3 @ 0x47b2ce 0x4a5c1d
 //	# labels: {"storm":"TestStormOverTCP"}

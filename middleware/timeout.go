@@ -11,12 +11,12 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// Timeout returns the layer "timeout", which bounds one attempt to d: from
-// sending the request to the end of the answer's body. Its expiry is an
-// [errs.NetworkError] whose Timeout method returns true; it doesn't match
-// context.DeadlineExceeded, which stands for the caller's own deadline. A body
-// that streams, of a request that is no API call, is bounded up to its header
-// only.
+// Timeout returns the layer "timeout", which limits one attempt to d, from
+// sending the request to the end of the response's body. When the time is up,
+// the error is an [errs.NetworkError] whose Timeout method returns true. It
+// doesn't match context.DeadlineExceeded, which means the caller's own
+// deadline. A body that streams, of a request that is not an API call, is
+// limited only up to the response's header.
 //
 // Position: once an attempt, outside envelope.
 func Timeout(d time.Duration) transport.Layer {
@@ -38,7 +38,7 @@ func (e expired) Error() string   { return fmt.Sprintf("attempt timed out after 
 func (e expired) Timeout() bool   { return true }
 func (e expired) Temporary() bool { return true }
 
-// timedAttempt is one attempt with its clock.
+// timedAttempt is one attempt and its timer.
 type timedAttempt struct {
 	req    *http.Request // with the attempt's context
 	cancel context.CancelCauseFunc
@@ -67,14 +67,14 @@ func (a *timedAttempt) send(next transport.Next) (*http.Response, error) {
 	return resp, nil
 }
 
-// end stops the clock and frees the context.
+// end stops the timer and frees the context.
 func (a *timedAttempt) end() {
 	a.timer.Stop()
 	a.cancel(nil)
 }
 
-// cause returns the typed failure in place of err, if the end of the attempt's
-// context caused it.
+// cause returns the typed error for err if the end of the attempt's context
+// caused it, otherwise err.
 func (a *timedAttempt) cause(err error) error {
 	if a.req.Context().Err() == nil {
 		return err
@@ -82,7 +82,7 @@ func (a *timedAttempt) cause(err error) error {
 	return transport.Outcome(a.req, nil, err)
 }
 
-// timedBody is a body whose reading the clock may end.
+// timedBody is a body whose reads the timer may end.
 type timedBody struct {
 	io.ReadCloser
 	attempt *timedAttempt

@@ -18,7 +18,7 @@ import (
 func TestAnAttemptsTimeoutIsNotTheCallersDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// A base as simple as they come returns the context's own error.
+		// The simplest base returns the context's own error.
 		hangs := baseFunc(func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
@@ -34,7 +34,7 @@ func TestAnAttemptsTimeoutIsNotTheCallersDeadline(t *testing.T) {
 			t.Errorf("got %v, want a timeout of the network", err)
 		}
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-			t.Errorf("%v looks like the caller's own doing", err)
+			t.Errorf("%v looks like a cancellation by the caller", err)
 		}
 	})
 }
@@ -55,7 +55,7 @@ func TestTheCallersDeadlineIsNotAnAttemptsTimeout(t *testing.T) {
 	})
 }
 
-// slowBody gives a byte each second, until its request's context ends.
+// slowBody returns a byte each second, until its request's context ends.
 type slowBody struct {
 	ctx  context.Context
 	left int
@@ -94,7 +94,7 @@ func TestAStreamIsNotCutByTheAttemptsTimeout(t *testing.T) {
 	})
 }
 
-func TestABodyThatNoLayerReadsIsStillBounded(t *testing.T) {
+func TestABodyThatNoLayerReadsIsStillLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		base := baseFunc(func(req *http.Request) (*http.Response, error) {
@@ -109,10 +109,10 @@ func TestABodyThatNoLayerReadsIsStillBounded(t *testing.T) {
 	})
 }
 
-// duplex is the body of a 101, which can be written to.
+// duplex is the writable body of a 101.
 type duplex struct{ net.Conn }
 
-func TestAnUpgradedConnectionStaysWritableAndUnbounded(t *testing.T) {
+func TestAnUpgradedConnectionStaysWritableAndUnlimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()

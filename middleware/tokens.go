@@ -9,8 +9,8 @@ import (
 )
 
 // TokenFunc is a function as a [TokenSource]. It is called for each attempt, so
-// it keeps the token itself if that is dear to get; [RefreshingToken] does so
-// for it. A source in the manner of golang.org/x/oauth2 fits in:
+// it should cache a token that is expensive to get; [RefreshingToken] does this
+// for it. For example, a source of golang.org/x/oauth2:
 //
 //	middleware.TokenFunc(func(context.Context) (transport.Secret, error) {
 //		token, err := source.Token()
@@ -25,7 +25,7 @@ type TokenFunc func(ctx context.Context) (transport.Secret, error)
 func (f TokenFunc) Token(ctx context.Context) (transport.Secret, error) { return f(ctx) }
 
 // TokenFromEnv returns a source that reads the environment variable name for
-// each attempt. If it is unset or empty, the source fails with an
+// each attempt. If the variable is unset or empty, the source fails with an
 // [errs.ClientError] that names it.
 func TokenFromEnv(name string) TokenSource {
 	return TokenFunc(func(context.Context) (transport.Secret, error) {

@@ -23,7 +23,7 @@ func ExampleRefreshingToken() {
 	// Output: <nil>
 }
 
-// Any source in the manner of golang.org/x/oauth2, such as
+// Any source like one of golang.org/x/oauth2, such as
 // clientcredentials.Config.TokenSource, which renews its token before it
 // expires.
 func ExampleTokenFunc() {
@@ -42,7 +42,7 @@ func ExampleTokenFunc() {
 	// Output: <nil>
 }
 
-// What follows stands for golang.org/x/oauth2.
+// The rest replaces golang.org/x/oauth2 in this example.
 
 type oauth2TokenSource interface{ Token() (*oauth2Token, error) }
 

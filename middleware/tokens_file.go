@@ -12,13 +12,13 @@ import (
 )
 
 // TokenFromFile returns a source that reads the token from a file, such as a
-// mounted secret that is rotated: white space around it doesn't count. The file
-// is looked at for each attempt, and read when it has changed, by its time,
-// size or identity; and when the API refuses the token that it held.
+// mounted secret that is rotated. White space around the token is ignored. The
+// source checks the file for each attempt, and reads it if its time, size or
+// identity has changed, or if the API refuses the token that it held.
 //
-// While the file is missing, unreadable or empty, as in the middle of a
-// rotation, the token that was read last stays in use. Without one, and once the
-// API refuses it, the source fails with an error that names the file.
+// While the file is missing, unreadable or empty, as during a rotation, the
+// last token stays in use. If there is none, or the API refuses it, the source
+// fails with an error that names the file.
 func TokenFromFile(path string) TokenSource { return &fileToken{path: path} }
 
 type fileToken struct {
@@ -57,9 +57,9 @@ func (f *fileToken) Refresh(_ context.Context, stale transport.Secret) (transpor
 	return f.token, nil
 }
 
-// read reads the file. The caller holds mu.
+// read reads the file. The caller holds f.mu.
 func (f *fileToken) read() error {
-	info, err := os.Stat(f.path) // first: what changes after it is seen next time
+	info, err := os.Stat(f.path) // before reading: a later change is then seen next time
 	if err != nil {
 		return fmt.Errorf("token file: %w", err)
 	}

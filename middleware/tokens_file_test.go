@@ -13,7 +13,7 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// tokenFile is a file in a directory of its own.
+// tokenFile is a file in its own directory.
 type tokenFile struct {
 	t    testing.TB
 	path string
@@ -75,7 +75,7 @@ func TestTokenFromFileFollowsTheFile(t *testing.T) {
 	})
 }
 
-func TestTokenFromFileKeepsTheLastTokenWhileTheFileIsUnfit(t *testing.T) {
+func TestTokenFromFileKeepsTheLastTokenWhileTheFileIsInvalid(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*tokenFile){
 		"missing": func(f *tokenFile) { _ = os.Remove(f.path) },
@@ -99,7 +99,7 @@ func TestTokenFromFileKeepsTheLastTokenWhileTheFileIsUnfit(t *testing.T) {
 	}
 }
 
-func TestTokenFromFileFailsWhereThereNeverWasAToken(t *testing.T) {
+func TestTokenFromFileFailsIfThereNeverWasAToken(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]string{
 		"missing":     filepath.Join(t.TempDir(), "none"),
@@ -115,7 +115,7 @@ func TestTokenFromFileFailsWhereThereNeverWasAToken(t *testing.T) {
 	}
 }
 
-func TestARefusedTokenIsReplacedByTheFilesEvenIfItLooksUnchanged(t *testing.T) {
+func TestARefusedTokenIsReadAgainEvenIfTheFileLooksUnchanged(t *testing.T) {
 	t.Parallel()
 	file := newTokenFile(t, strings.Repeat("x", len(prefactortest.Token)))
 	before, err := os.Stat(file.path)
@@ -125,9 +125,9 @@ func TestARefusedTokenIsReplacedByTheFilesEvenIfItLooksUnchanged(t *testing.T) {
 	onSite(t, func(t *testing.T, s *site) {
 		client := s.retrying(s.withSource(middleware.TokenFromFile(file.path)))
 		if err := write(t.Context(), client); err == nil {
-			t.Error("the fake took a token that it doesn't know")
+			t.Error("the fake accepted a token that it doesn't know")
 		}
-		// The same file, size and time, and other content.
+		// The same file, size and time, but other content.
 		if err := os.WriteFile(file.path, []byte(prefactortest.Token), 0o600); err != nil {
 			t.Error(err)
 		}

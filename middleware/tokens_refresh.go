@@ -11,19 +11,18 @@ import (
 )
 
 const (
-	// fetchTimeout bounds one fetch of a token.
+	// fetchTimeout limits one fetch of a token.
 	fetchTimeout = 30 * time.Second
 
-	// fetchPause is the least time from the end of one fetch of a token to the
-	// next.
+	// fetchPause is the minimum time from the end of one fetch to the next.
 	fetchPause = 5 * time.Second
 )
 
-// Refresher is a [TokenSource] that can replace a token which the API refused.
-// The auth layer calls Refresh for each request that was answered 401, with the
-// token that the request had: concurrently, where requests are concurrent.
-// Refresh returns a token that came after stale; stale itself if there is none,
-// and the 401 then stands.
+// Refresher is a [TokenSource] that can replace a token that the API refused.
+// The auth layer calls Refresh for each request that got a 401, with the token
+// that the request had. Concurrent requests call it concurrently. Refresh
+// returns a newer token than stale, or stale itself if there is none; the 401
+// is then returned.
 //
 // Most sources get this from [RefreshingToken].
 type Refresher interface {
@@ -31,19 +30,21 @@ type Refresher interface {
 	Refresh(ctx context.Context, stale transport.Secret) (transport.Secret, error)
 }
 
-// RefreshingToken returns a source that fetches a token when the first is
-// needed, and another one when the API refuses it. All requests that need a
-// token at the same time share one fetch. It runs by itself for 30 seconds at
-// most: its context carries nothing of any request, no request that gives up
-// ends it, and each waits only as long as its own context lasts.
+// RefreshingToken returns a source that fetches a token when it is first
+// needed, and another one when the API refuses it. Requests that need a token
+// at the same time share one fetch. The fetch runs for at most 30 seconds, and
+// apart from them: its context carries no values of a request, it doesn't end
+// when a request gives up, and each request waits only until its own context
+// ends.
 //
-// After a fetch 5 seconds pass before the next. Within them a failed one is
-// every request's error, and a token that the API refuses right after it was
-// fetched is not replaced.
+// After a fetch the next one is at least 5 seconds later. Until then every
+// request gets the error of a failed fetch, and a token that the API refuses
+// right after its fetch is not replaced.
 //
-// Fetch gets a token from elsewhere, such as by OAuth's client credentials. It
-// must honour its context, and must not send through a client that this source
-// is for. It isn't called concurrently.
+// fetch gets a token from elsewhere, such as by OAuth's client credentials. It
+// must honour its context, and must not use a client that this source is for.
+// It isn't called concurrently, unless an earlier call ignored the end of its
+// context.
 func RefreshingToken(fetch TokenFunc) TokenSource {
 	if fetch == nil {
 		return nil // refused by Auth
@@ -55,13 +56,13 @@ type refreshingToken struct {
 	fetch TokenFunc
 
 	mu     sync.Mutex
-	last   *tokenFetch      // the running one, or the last; nil before the first
-	latest transport.Secret // what the last fetch that went well gave
+	last   *tokenFetch      // the running or last one; nil before the first
+	latest transport.Secret // from the last fetch that succeeded
 }
 
 var _ Refresher = (*refreshingToken)(nil)
 
-// tokenFetch is one fetch. Its results are there when done is closed.
+// tokenFetch is one fetch. Its results are set when done is closed.
 type tokenFetch struct {
 	done     chan struct{}
 	token    transport.Secret
@@ -69,7 +70,7 @@ type tokenFetch struct {
 	panicked any
 	ended    time.Time
 
-	late chan struct{} // closed when a fetch that ignores its context is given up
+	late chan struct{} // closed when the source no longer waits for a fetch that ignores its context
 }
 
 // Token returns the latest token, and fetches it if there is none.
@@ -77,8 +78,8 @@ func (r *refreshingToken) Token(ctx context.Context) (transport.Secret, error) {
 	return r.Refresh(ctx, transport.Secret{})
 }
 
-// Refresh returns the latest token, if that isn't the stale one, or fetches
-// another.
+// Refresh returns the latest token, or fetches another if that is the stale
+// one.
 func (r *refreshingToken) Refresh(ctx context.Context, stale transport.Secret) (transport.Secret, error) {
 	r.mu.Lock()
 	if !sameToken(r.latest, stale) {
@@ -100,7 +101,7 @@ func (r *refreshingToken) Refresh(ctx context.Context, stale transport.Secret) (
 		}
 		return f.token, f.err
 	case <-f.late:
-		return transport.Secret{}, fmt.Errorf("no token within %s, and the fetch goes on: it must honour its context", fetchTimeout)
+		return transport.Secret{}, fmt.Errorf("no token within %s, and the fetch is still running: make it honour its context", fetchTimeout)
 	case <-ctx.Done():
 		return transport.Secret{}, fmt.Errorf("waiting for a token: %w", context.Cause(ctx))
 	}
@@ -127,7 +128,7 @@ func (r *refreshingToken) run(f *tokenFetch) {
 	giveUp := time.AfterFunc(fetchTimeout+time.Second, func() { close(f.late) })
 	defer func() {
 		giveUp.Stop()
-		f.panicked = recover() // for those who wait
+		f.panicked = recover() // for the requests that wait
 		r.mu.Lock()
 		if f.err == nil && f.panicked == nil && r.last == f {
 			r.latest = f.token

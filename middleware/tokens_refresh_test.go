@@ -19,7 +19,7 @@ import (
 // secretKey is the key of a value that a caller's context carries.
 type secretKey struct{}
 
-func TestAFetchKnowsNothingOfTheRequestThatNeededIt(t *testing.T) {
+func TestAFetchHasNoValuesOfTheRequestThatNeedsIt(t *testing.T) {
 	t.Parallel()
 	onSite(t, func(t *testing.T, s *site) {
 		var seen context.Context
@@ -41,7 +41,7 @@ func TestAFetchKnowsNothingOfTheRequestThatNeededIt(t *testing.T) {
 	})
 }
 
-func TestAFetchThatHangsEndsByItsOwnTimeout(t *testing.T) {
+func TestAFetchThatHangsEndsAfterItsOwnTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source := middleware.RefreshingToken(func(ctx context.Context) (transport.Secret, error) {
@@ -59,7 +59,7 @@ func TestAFetchThatHangsEndsByItsOwnTimeout(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsForATokenWaitsAsLongAsItsOwnContext(t *testing.T) {
+func TestARequestWaitsForATokenUntilItsOwnContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) {
@@ -102,7 +102,7 @@ func TestAFetchThatFailsIsRememberedForAMoment(t *testing.T) {
 	})
 }
 
-func TestAFetchThatGivesAnUnfitTokenOrNoneFails(t *testing.T) {
+func TestAFetchWithAnInvalidTokenOrNoneFails(t *testing.T) {
 	t.Parallel()
 	for name, fetch := range map[string]middleware.TokenFunc{
 		"an empty token":        func(context.Context) (transport.Secret, error) { return transport.Secret{}, nil },
@@ -153,7 +153,7 @@ func TestASharedSourceIsSafeForConcurrentUse(t *testing.T) {
 	})
 }
 
-func TestAFetchThatIgnoresItsContextIsGivenUp(t *testing.T) {
+func TestAFetchThatIgnoresItsContextIsAbandoned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -178,11 +178,11 @@ func TestAFetchThatIgnoresItsContextIsGivenUp(t *testing.T) {
 		fresh()
 		close(release)
 		synctest.Wait()
-		fresh() // the late one hasn't taken its place
+		fresh() // the late one hasn't replaced it
 	})
 }
 
-func TestAPanicOfAFetchReachesThoseWhoWait(t *testing.T) {
+func TestAPanicOfAFetchReachesTheRequestsThatWait(t *testing.T) {
 	t.Parallel()
 	source := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) { panic("broken") })
 	defer func() {
@@ -193,8 +193,8 @@ func TestAPanicOfAFetchReachesThoseWhoWait(t *testing.T) {
 	_, _ = source.Token(t.Context())
 }
 
-// What happens at the token service says nothing of the API.
-func TestATokenThatCannotBeHadOpensNoBreakerAndIsNotRetried(t *testing.T) {
+// A failure of the token service shows nothing about the API.
+func TestAFailedTokenSourceOpensNoBreakerAndIsNotRetried(t *testing.T) {
 	t.Parallel()
 	hang := func(ctx context.Context) (transport.Secret, error) {
 		<-ctx.Done()

@@ -19,7 +19,7 @@ func TestTokenFromEnvReadsTheVariableEachTime(t *testing.T) {
 	}
 	t.Setenv(name, "")
 	_, err := source.Token(t.Context())
-	if fault, ok := errors.AsType[*errs.ClientError](err); !ok || fault.Field != name {
+	if mistake, ok := errors.AsType[*errs.ClientError](err); !ok || mistake.Field != name {
 		t.Errorf("%v, want a ClientError that names %s", err, name)
 	}
 }

@@ -42,7 +42,8 @@ func AllowPlainHTTP() AuthOption { return func(a *auth) { a.plainHTTP = true } }
 // If the source is a [Refresher], a request that gets a 401 is sent once more
 // with another token, in the same attempt and with the same idempotency key. A
 // body needs GetBody for this. The second response is returned. The 401 is
-// returned if the source has no other token or the body can't be sent again.
+// returned if the source has no other token, the body can't be sent again, or the
+// 401 asks for a wait of more than a minute; a shorter one is waited for.
 //
 // If the source fails, the error is an [errs.AuthError] with the cause inside.
 // Retry doesn't repeat it, and nothing is sent, or nothing more after the 401.
@@ -108,13 +109,13 @@ func (a *auth) sendTwice(req *http.Request, next transport.Next, source Refreshe
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
-	refusal := transport.Read(req, resp).Err() // frees the connection for the replay
+	refusal := transport.Outcome(req, resp, nil) // frees the connection for the replay
 	fresh, err := refresh(req.Context(), source, token)
 	if err != nil {
 		discard(resp)
 		return nil, refreshError(refusal, err)
 	}
-	asked := max(askedWait(refusal), transport.CallFrom(req.Context()).RetryAfter())
+	asked := askedWait(req, refusal)
 	if sameToken(fresh, token) || !mayWait(req.Context(), asked) || rewind(req) != nil {
 		return resp, nil
 	}
@@ -136,11 +137,6 @@ const maxRefusalWait = time.Minute
 func mayWait(ctx context.Context, wait time.Duration) bool {
 	deadline, limited := ctx.Deadline()
 	return wait <= maxRefusalWait && !(limited && time.Until(deadline) <= wait)
-}
-
-func askedWait(err error) time.Duration {
-	wait, _ := errs.RetryAfter(err)
-	return wait
 }
 
 // refresh asks source for a token in place of the stale one, and reports the

@@ -175,10 +175,10 @@ func (l *logger) answer(req *http.Request, resp *http.Response) []slog.Attr {
 	if resp == nil {
 		return nil
 	}
-	about := l.header(nil, "answer_header", resp.Header)
+	about := l.header(nil, "response_header", resp.Header)
 	if l.wantsBodies(req.Context()) {
 		if body := transport.Read(req, resp).Document(); len(body) > 0 {
-			about = append(about, slog.String("answer_body", redactJSON(bytes.NewReader(body), l.bodies, l.redact)))
+			about = append(about, slog.String("response_body", redactJSON(bytes.NewReader(body), l.bodies, l.redact)))
 		}
 	}
 	return about

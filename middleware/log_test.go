@@ -162,7 +162,7 @@ func TestLogShowsTheHeadersOfLogHeaders(t *testing.T) {
 			t.Error(err)
 		}
 		out.assert(t, `level=INFO msg="prefactor call" operation=request method=POST route=/agent request_header.X-Team=billing`+
-			` outcome=ok duration=0s status=200 attempts=1 waits=0s key=k answer_header.X-Request-Id=r-1`)
+			` outcome=ok duration=0s status=200 attempts=1 waits=0s key=k response_header.X-Request-Id=r-1`)
 	})
 }
 

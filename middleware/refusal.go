@@ -40,6 +40,13 @@ func negativeWait(layer string) transport.Layer {
 		&errs.ClientError{Field: layer + " wait", Problem: "must not be negative; 0 refuses at once"})
 }
 
+// askedWait returns how long the server asks to wait before req is sent again: by
+// the failure of its last attempt, or by any earlier response to its call.
+func askedWait(req *http.Request, failure error) time.Duration {
+	wait, _ := errs.RetryAfter(failure)
+	return max(wait, transport.CallFrom(req.Context()).RetryAfter())
+}
+
 // sleep waits for d, and reports whether it did so before ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {

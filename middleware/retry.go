@@ -183,8 +183,7 @@ func (r *retryRun) attempt(number int) *attempt {
 		a.end(reason)
 	default:
 		a.again = true
-		a.asked, _ = errs.RetryAfter(a.failure)
-		a.asked = max(a.asked, r.call.RetryAfter())
+		a.asked = askedWait(r.req, a.failure)
 	}
 	return a
 }
@@ -314,7 +313,7 @@ func rewind(req *http.Request) error {
 	}
 	body, err := req.GetBody()
 	if err != nil {
-		return &errs.ClientError{Field: "GetBody", Problem: "failed: " + err.Error()}
+		return &errs.ClientError{Field: "GetBody", Problem: "failed: " + errs.Words(err.Error())}
 	}
 	req.Body = body
 	return nil

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http/httptrace"
 	"slices"
@@ -58,6 +59,21 @@ func (c *callContext) Value(key any) any {
 	}
 	return c.Context.Value(key)
 }
+
+// Format prints the call's operation, for every verb and flag. What else a Call
+// holds changes while the call runs.
+func (c *Call) Format(f fmt.State, _ rune) {
+	text := "no call"
+	if c != nil {
+		text = "call of " + c.op.name
+	}
+	_, _ = io.WriteString(f, text)
+}
+
+// Format prints the context as what it carries, and not what is in that.
+func (c *callContext) Format(f fmt.State, verb rune) { c.call.Format(f, verb) }
+
+func (c *callContext) String() string { return fmt.Sprint(c) }
 
 // CallFrom returns the call that ctx carries, nil if it carries none.
 func CallFrom(ctx context.Context) *Call {

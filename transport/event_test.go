@@ -169,3 +169,28 @@ func get(t *testing.T, client *transport.Client) error {
 	_, err := client.Do(t.Context(), transport.Request{Method: http.MethodGet, Path: "/ping"})
 	return err
 }
+
+// What a call holds changes while it runs, and may be secret.
+func TestAPrintOfACallShowsItsOperation(t *testing.T) {
+	t.Parallel()
+	var call *transport.Call
+	var ctx context.Context
+	spy := transport.NewLayerFunc("spy", transport.Anywhere, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		ctx = req.Context()
+		call = transport.CallFrom(ctx)
+		return next(req)
+	})
+	if err := get(t, clientOver(t, transport.NewStack(spy))); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+		for _, v := range []any{call, ctx} {
+			if text := fmt.Sprintf(verb, v); text != "call of request" {
+				t.Errorf("%s of %T: %s", verb, v, text)
+			}
+		}
+	}
+	if text := fmt.Sprint(transport.CallFrom(t.Context())); text != "no call" {
+		t.Errorf("nil: %s", text)
+	}
+}

@@ -51,16 +51,27 @@ func (c *Call) account() *ledger {
 // send is one request at the wire, from its beginning to its response or error.
 type send struct {
 	*ledger
-	ctx  context.Context // of the request
+	done <-chan struct{} // of the request's context
 	base baseTraits
 	next *send // in the list of those in progress
 
 	inProgress bool
-	asked      int      // for a connection
-	got        int      // connections
-	wrote      int      // header blocks: one a try, net/http's own replays included
-	conn       net.Conn // the last that it got
-	before     int64    // bytes that were written to conn before it got it
+	asked      int // for a connection
+	got        int // connections
+	wrote      int // header blocks: one a try, net/http's own replays included
+
+	http1   bool        // the last connection surely speaks HTTP/1
+	untaken func() bool // nothing was written to it; nil if it doesn't count
+}
+
+// ended reports whether the request's context has ended.
+func (s *send) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // baseTraits is what is known of a base.
@@ -124,7 +135,7 @@ func (l *ledger) enter(ctx context.Context, base baseTraits) (s *send, shared bo
 	if s = &l.first; !shared || s.inProgress {
 		s = new(send)
 	}
-	*s = send{ledger: l, ctx: ctx, base: base, next: l.flying, inProgress: true}
+	*s = send{ledger: l, done: ctx.Done(), base: base, next: l.flying, inProgress: true}
 	l.flying = s
 	if shared {
 		l.holder = s
@@ -149,8 +160,8 @@ func (l *ledger) hooks(of func() *send) *httptrace.ClientTrace {
 			l.reused = info.Reused
 			if s := of(); s != nil {
 				s.got++
-				s.conn = info.Conn
-				s.before, _ = bytesWritten(info.Conn)
+				s.http1 = isHTTP1(info.Conn, s.base)
+				s.untaken = untaken(info.Conn)
 			}
 		},
 		WroteHeaders: func() {
@@ -227,12 +238,12 @@ func (l *ledger) refuse(resp *http.Response) {
 
 // lost enters the error with which the sending of a request with this body ended,
 // and returns it typed.
-func (s *send) lost(err error, body io.ReadCloser) error {
+func (s *send) lost(ctx context.Context, err error, body io.ReadCloser) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leave()
-	reach := s.reach(s.ctx.Err() != nil, body)
-	err = errs.FromBase(s.ctx, err, reach)
+	reach := s.reach(s.ended(), body)
+	err = errs.FromBase(ctx, err, reach)
 	switch {
 	case reach == errs.ReachWritten:
 		s.open += max(s.wrote, 1)
@@ -246,8 +257,8 @@ func (s *send) lost(err error, body io.ReadCloser) error {
 // its context had ended.
 func (s *send) reach(ended bool, body io.ReadCloser) errs.Reach {
 	switch {
-	case s.wrote == 1 && s.got == 1 && s.unwritten():
-		return errs.ReachConnected
+	case s.wrote == 1 && s.got == 1 && s.base.exact && s.http1 && s.untaken != nil && s.untaken():
+		return errs.ReachConnected // the write was reported, and didn't arrive
 	case s.wrote > 0:
 		return errs.ReachWritten
 	case s.asked == 0 && (s.base.exact || !ended && untouched(body)):
@@ -256,7 +267,7 @@ func (s *send) reach(ended bool, body io.ReadCloser) errs.Reach {
 		return errs.ReachRead
 	case s.asked == 0:
 		return errs.ReachUnknown
-	case ended && !s.base.exact, ended && s.got > 0 && !s.http1():
+	case ended && !s.base.exact, ended && s.got > 0 && !s.http1:
 		return errs.ReachWritten // it may still be written
 	case s.got > 0:
 		return errs.ReachConnected
@@ -264,30 +275,24 @@ func (s *send) reach(ended bool, body io.ReadCloser) errs.Reach {
 	return errs.ReachUnconnected
 }
 
-// unwritten reports that nothing arrived at the connection of what was written:
-// the report of a write comes when the header is buffered, and a cancellation may
-// close the connection before the buffer is flushed. This is known for HTTP/1
-// over a connection that counts.
-func (s *send) unwritten() bool {
-	now, counts := bytesWritten(s.conn)
-	return counts && now == s.before && s.base.exact && s.http1()
-}
-
-// http1 reports whether the connection surely speaks HTTP/1, whose round trip
+// isHTTP1 reports whether a connection surely speaks HTTP/1, whose round trip
 // doesn't end before its writer does. That of HTTP/2 may.
-func (s *send) http1() bool {
-	if secure, ok := s.conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+func isHTTP1(conn net.Conn, base baseTraits) bool {
+	if secure, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
 		return secure.ConnectionState().NegotiatedProtocol != "h2"
 	}
-	return !s.base.h2c
+	return !base.h2c
 }
 
-// bytesWritten returns how many bytes were written to a connection, if it counts
-// them, as those of middleware.NewBase do.
-func bytesWritten(conn net.Conn) (n int64, ok bool) {
+// untaken returns a function that reports whether nothing was written to conn
+// since now; nil if conn doesn't count, as those of middleware.NewBase do. The
+// report of a write comes when the header is buffered, and a cancellation may
+// close the connection before the buffer is flushed.
+func untaken(conn net.Conn) func() bool {
 	for conn != nil {
 		if counter, ok := conn.(interface{ BytesWritten() int64 }); ok {
-			return counter.BytesWritten(), true
+			before := counter.BytesWritten()
+			return func() bool { return counter.BytesWritten() == before }
 		}
 		outer, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {
@@ -295,7 +300,7 @@ func bytesWritten(conn net.Conn) (n int64, ok bool) {
 		}
 		conn = outer.NetConn()
 	}
-	return 0, false
+	return nil
 }
 
 // untouched reports whether a request's body is one of this package's of which
@@ -320,7 +325,7 @@ func (l *ledger) maybeApplied() bool {
 		return true
 	}
 	for s := l.flying; s != nil; s = s.next {
-		if dialing := s.asked > 0 && s.got == 0; !dialing || !s.base.exact || s.ctx.Err() == nil {
+		if dialing := s.asked > 0 && s.got == 0; !dialing || !s.base.exact || !s.ended() {
 			return true
 		}
 	}

@@ -47,7 +47,7 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := either(w.base.RoundTrip(req))
 	if err != nil {
-		err = s.lost(err, body)
+		err = s.lost(ctx, err, body)
 		wait, _ := errs.RetryAfter(err) // a proxy's
 		call.ask(wait)
 		return nil, err

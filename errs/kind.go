@@ -14,7 +14,7 @@ const (
 	KindValidation  Kind = "validation"   // [ValidationError]
 	KindConflict    Kind = "conflict"     // [ConflictError]
 	KindRateLimited Kind = "rate_limited" // [RateLimitError]
-	KindServer      Kind = "server"       // [APIError]: an error status without a kind of its own
+	KindServer      Kind = "server"       // [APIError]: an error status without a kind of its own, 5xx or one such as 405
 	KindContract    Kind = "contract"     // [ContractError]
 	KindNetwork     Kind = "network"      // [NetworkError]
 	KindCanceled    Kind = "canceled"     // [CanceledError]

@@ -56,7 +56,7 @@ func (e *TerminatedError) Error() string {
 // that finish the open spans as failed.
 //
 // A guard has one goroutine, until its context ends. If instanceID can't be an
-// instance's id, the context ends at once, with an [errs.ClientError] as its cause.
+// instance's id, the context ends soon, with a cause that matches [errs.ErrClient].
 func (a *API) Guard(ctx context.Context, instanceID string) (work context.Context, stop context.CancelFunc) {
 	work, end := context.WithCancelCause(ctx)
 	g := &guard{end: end}

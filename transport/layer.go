@@ -16,8 +16,8 @@ const (
 	// PerCall is for a layer that acts once a call. It stands outside every layer
 	// that repeats.
 	PerCall
-	// PerAttempt is for a layer that acts on each attempt. It stands inside the
-	// outermost layer that repeats, if there is one.
+	// PerAttempt is for a layer that acts on each attempt, also next to the wire. It
+	// stands inside the outermost layer that repeats, if there is one.
 	PerAttempt
 	// Repeats is for a layer that may send a request more than once, such as a
 	// hedge: the layers outside of it act once a call, those inside once an
@@ -58,9 +58,9 @@ type Layer struct {
 	wrap    func(http.RoundTripper) http.RoundTripper
 }
 
-// Next sends a request to the rest of the stack. The request must belong to the
-// caller, who gives it away: afterwards the caller may use its context, as
-// [Outcome] and [Read] do, and nothing else of it.
+// Next sends a request to the rest of the stack, and takes it over. Afterwards
+// don't touch the request, except to pass it to [Outcome] or [Read] or to ask for
+// its context.
 //
 // Next returns either a response, with a body, or an error.
 type Next func(*http.Request) (*http.Response, error)

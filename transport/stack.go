@@ -38,7 +38,9 @@ func NewStack(layers ...Layer) Stack {
 }
 
 // PerCall returns the stack with layers just outside retry: they act once a
-// call and see its final outcome. Layers added before stay outside the new ones.
+// call and see its final outcome. Without a layer that repeats, they stand outside
+// the first layer that acts on attempts. Layers added before stay outside the new
+// ones.
 func (s Stack) PerCall(layers ...Layer) Stack {
 	at := s.index(func(e entry) bool { return e.scope.repeats() })
 	if at < 0 {
@@ -51,8 +53,9 @@ func (s Stack) PerCall(layers ...Layer) Stack {
 }
 
 // PerAttempt returns the stack with layers just inside retry: they act on each
-// attempt and see its outcome, but no token. Layers added before stay outside the
-// new ones.
+// attempt and see its outcome, but no token. Without a layer that repeats, they
+// stand inside the last layer that acts once a call. Layers added before stay
+// outside the new ones.
 func (s Stack) PerAttempt(layers ...Layer) Stack {
 	at := s.index(func(e entry) bool { return e.scope == Retries })
 	if at < 0 {

@@ -10,8 +10,8 @@ import (
 // to base. It works under a [Client] and, for requests of any kind, under an
 // [http.Client].
 //
-// base may be a built stack itself. Positions are checked in each stack by
-// itself.
+// base may be a built stack itself. Positions are checked in each stack by itself,
+// but two retries are found in both together.
 //
 // A stack with mistakes is refused with all of them at once, joined: an
 // [errs.ClientError] each.

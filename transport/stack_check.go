@@ -83,8 +83,7 @@ func (s Stack) checkInside() []error {
 	for i, e := range s.entries {
 		for _, name := range e.inside {
 			if at := s.index(func(other entry) bool { return other.name == name }); at > i {
-				mistakes = append(mistakes, mistake("layer %q stands outside %q, but must stand inside it: move it with Without(%q) and After(%q, …)",
-					e.name, name, e.name, name))
+				mistakes = append(mistakes, mistake("layer %q stands outside %q, and must stand inside it: change the place of one of them", e.name, name))
 			}
 		}
 	}

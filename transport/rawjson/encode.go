@@ -68,9 +68,9 @@ func Encoded(v any) any {
 }
 
 // CheckObject reports whether v, a member of an input, encodes to a JSON object;
-// nil is fine. What [Encoded] returns isn't encoded for it: what can't be encoded
-// in a map is found when the input is. The error is an [errs.ClientError] that
-// names field.
+// nil is fine. A map and what [Encoded] returns are objects without being encoded;
+// an error inside a map is found when the whole input is encoded. The error is an
+// [errs.ClientError] that names field.
 func CheckObject(field string, v any) error {
 	switch member := v.(type) {
 	case nil, map[string]any:

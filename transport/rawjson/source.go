@@ -8,9 +8,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Source is embedded in a model to lead back to the JSON that the model was
-// decoded from: unknown members can be had without a second request and without
-// a copy. The zero Source leads nowhere.
+// Source leads from a model back to the JSON that it was decoded from, for members
+// that the model doesn't know, without a second request and without a copy. Embed
+// it with the tag `json:"-"`, and set it in the model's Check method:
+//
+//	m.Source = rawjson.At(document, "/details")
+//
+// Nothing else sets it. The zero Source leads nowhere.
 type Source struct {
 	part *part // a pointer, so that a model that is printed doesn't show bytes
 }

@@ -239,7 +239,7 @@ func (l *ledger) settle(t *testing.T, client *transport.Client) {
 	for l.connections() > 0 {
 		select {
 		case <-l.closed:
-		case <-time.After(time.Millisecond): // a dial that nobody waited for became an idle connection
+		case <-time.After(time.Millisecond): // a dial that was given up became an idle connection
 			client.CloseIdleConnections()
 		}
 	}

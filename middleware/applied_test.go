@@ -115,7 +115,7 @@ func newExpiring(ctx context.Context) *expiring {
 	return e
 }
 
-// Deadline returns one that is far off: nobody is to know beforehand.
+// Deadline returns one that is far off, so that it isn't foreseen.
 func (e *expiring) Deadline() (time.Time, bool) { return time.Now().Add(time.Hour), true }
 
 func (e *expiring) Done() <-chan struct{} { return e.done }

@@ -34,7 +34,7 @@ type again int
 
 const (
 	either   again = iota // not decided here; the same with and without a key
-	repeated              // time may mend it: every attempt is made
+	repeated              // it may go away: every attempt is made
 	final                 // one attempt
 )
 
@@ -498,7 +498,7 @@ func checkUnsent(t testing.TB, err error) {
 	}
 }
 
-// The proxy is the one who knows: no wait mends missing credentials, and it says
+// The proxy decides: no wait helps against missing credentials, and it says
 // itself how long it is busy.
 func TestAProxysAnswerToConnectIsHeard(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,7 @@ func (c *Client) With(layers ...Layer) (*Client, error) {
 
 // OnAnswer calls fn with the answer of each later call of this client that
 // succeeds, with the call's context and before the call returns: concurrently,
-// where calls are concurrent. fn must be quick. A client that nobody listens to
+// where calls are concurrent. fn must be quick. A client without listeners
 // pays nothing.
 func (c *Client) OnAnswer(fn func(ctx context.Context, answer *Answer)) {
 	c.mu.Lock()

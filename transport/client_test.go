@@ -100,7 +100,7 @@ func TestABareTransportDecodesAndTypes(t *testing.T) {
 				t.Fatalf("got %v, want one that matches %v", err, tt.is)
 			}
 			if failure.Operation != "things.make" || failure.Method != "POST" || failure.Route != "/thing" || len(failure.Attempts) != 1 || failure.Attempts[0].Status != tt.status {
-				t.Errorf("the error tells %+v", failure)
+				t.Errorf("the error holds %+v", failure)
 			}
 		})
 	}
@@ -218,7 +218,7 @@ func TestABadCallSendsNothing(t *testing.T) {
 	}
 }
 
-func TestTextThatIsNotUTF8IsMended(t *testing.T) {
+func TestTextThatIsNotUTF8IsReplaced(t *testing.T) {
 	t.Parallel()
 	var body []byte
 	client := bare(t, func(w http.ResponseWriter, r *http.Request) {
@@ -398,7 +398,7 @@ func TestASwitchOfProtocolsEndsACall(t *testing.T) {
 	}
 }
 
-func TestWithMetaTellsOfASuccess(t *testing.T) {
+func TestWithMetaIsFilledInOnSuccess(t *testing.T) {
 	t.Parallel()
 	client := bare(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", "r-1")
@@ -413,7 +413,7 @@ func TestWithMetaTellsOfASuccess(t *testing.T) {
 	}
 }
 
-func TestABaseThatBreaksTheContractIsMended(t *testing.T) {
+func TestABaseThatBreaksTheContractGivesOneResult(t *testing.T) {
 	t.Parallel()
 	closed := new(bool)
 	for name, base := range map[string]baseFunc{

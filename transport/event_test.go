@@ -39,7 +39,7 @@ func TestOutcomeIsOneWordForAnError(t *testing.T) {
 		{"canceled", errs.NewCanceledError(ended, status(503))},
 		{"rejected", &errs.RejectedError{Layer: "breaker", Cause: status(503)}},
 		{"client", &errs.ClientError{}},
-		{"error", errors.New("a stranger's")},
+		{"error", errors.New("foreign")},
 	}
 	for _, tt := range tests {
 		if got := string(errs.KindOf(tt.err)); got != tt.want {
@@ -48,7 +48,7 @@ func TestOutcomeIsOneWordForAnError(t *testing.T) {
 	}
 }
 
-func TestAnEventsKindSaysWhatItTells(t *testing.T) {
+func TestAnEventsKindHasWords(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[transport.EventKind]string{
 		transport.AttemptEnded:   "attempt ended",
@@ -64,13 +64,13 @@ func TestAnEventsKindSaysWhatItTells(t *testing.T) {
 	}
 }
 
-func TestEveryListenerIsToldOfWhatLayersTell(t *testing.T) {
+func TestEveryListenerGetsWhatLayersReport(t *testing.T) {
 	t.Parallel()
-	var told []string
+	var heard []string
 	listen := func(name string) transport.Layer {
 		return transport.NewLayerFunc(name, transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 			transport.CallFrom(req.Context()).Listen(func(e transport.Event) {
-				told = append(told, fmt.Sprintf("%s: %s %s %d", name, e.Kind, e.Layer, e.Attempt.Number))
+				heard = append(heard, fmt.Sprintf("%s: %s %s %d", name, e.Kind, e.Layer, e.Attempt.Number))
 			})
 			return next(req)
 		})
@@ -87,15 +87,15 @@ func TestEveryListenerIsToldOfWhatLayersTell(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"outer: wait began own retry 0", "inner: wait began own retry 0", "outer: attempt ended  7", "inner: attempt ended  7"}
-	if fmt.Sprint(told) != fmt.Sprint(want) {
-		t.Errorf("told %q, want %q", told, want)
+	if fmt.Sprint(heard) != fmt.Sprint(want) {
+		t.Errorf("heard %q, want %q", heard, want)
 	}
 }
 
 func TestEventsOfNoCallGoNowhere(t *testing.T) {
 	t.Parallel()
 	call := transport.CallFrom(t.Context())
-	call.Listen(func(transport.Event) { t.Error("told") })
+	call.Listen(func(transport.Event) { t.Error("an event was reported") })
 	call.Notify(transport.Event{Kind: transport.WaitBegan})
 	if a := call.Record(errs.Attempt{Number: 1}); a.Number != 1 {
 		t.Errorf("%+v, want the attempt as it was", a)

@@ -40,7 +40,7 @@ type ledger struct {
 	success *http.Response // the last 2xx response, which may yet say "error"
 }
 
-// account returns the call's ledger; for a nil call one that nobody reads.
+// account returns the call's ledger; for a nil call one that is not read.
 func (c *Call) account() *ledger {
 	if c == nil {
 		return new(ledger)

@@ -208,7 +208,7 @@ func TestARawRequestIsCheckedBeforeItIsSent(t *testing.T) {
 	})
 }
 
-func TestWithMetaTellsStatusHeaderAndKeyOfASuccess(t *testing.T) {
+func TestWithMetaHasStatusHeaderAndKeyOfASuccess(t *testing.T) {
 	t.Parallel()
 	var meta transport.Meta
 	client, _ := raw(t, prefactortest.On("*").Reply(201).Header("X-Request-Id", "req-1"))

@@ -258,7 +258,7 @@ func TestAScopeSaysHowOftenALayerActs(t *testing.T) {
 	}
 }
 
-// opaque is a stranger's round tripper that neither unwraps nor forwards.
+// opaque is a foreign round tripper that neither unwraps nor forwards.
 type opaque struct{ next http.RoundTripper }
 
 func (o opaque) RoundTrip(req *http.Request) (*http.Response, error) { return o.next.RoundTrip(req) }
@@ -282,7 +282,7 @@ func TestABuiltStackUnwrapsAndForwards(t *testing.T) {
 	client := http.Client{Transport: rt}
 	client.CloseIdleConnections()
 	if base.closed != 1 {
-		t.Errorf("the base was told %d times to close its idle connections", base.closed)
+		t.Errorf("the base was asked %d times to close its idle connections", base.closed)
 	}
 	if found, ok := transport.As[*closingBase](rt); !ok || found != base {
 		t.Error("the base isn't found")

@@ -62,7 +62,7 @@ func TestANilObject(t *testing.T) {
 	}
 }
 
-func TestDecodeTellsOfAnotherType(t *testing.T) {
+func TestDecodeReportsAnotherType(t *testing.T) {
 	t.Parallel()
 	var v struct {
 		N int `json:"n"`

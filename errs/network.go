@@ -117,7 +117,7 @@ func FromBase(ctx context.Context, err error, reach Reach) error {
 	if err == nil || outermost(err) != nil && !ended {
 		return err
 	}
-	if limit, ok := cause.(*NetworkError); ok && ended { // the limit of the attempt
+	if limit, ok := cause.(*NetworkError); ok && ended && limit.Cause != nil { // of the attempt
 		err = limit.Cause
 	}
 	if problem, ok := unsendable(err, reach); ok && !ended {

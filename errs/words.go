@@ -37,7 +37,7 @@ func Words(text string) string {
 // redacted replaces a URL that can't be shown.
 const redacted = "[redacted]"
 
-var absoluteURL = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>]*`)
+var absoluteURL = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"]*`)
 
 // withoutSecrets returns an absolute URL up to the end of its path, without
 // userinfo.
@@ -56,7 +56,7 @@ var userinfo = regexp.MustCompile(`(^|//)[^/]*@`)
 // trailing returns the punctuation at the end of a URL that belongs to the
 // sentence around it.
 func trailing(text string) string {
-	return text[len(strings.TrimRight(text, ".,:;)]}")):]
+	return text[len(strings.TrimRight(text, ".,:;)]}'>")):]
 }
 
 // oneLine folds white space, replaces characters that aren't printable, and

@@ -116,18 +116,24 @@ func (a *auth) sendTwice(req *http.Request, next transport.Next, source Refreshe
 		return nil, refreshError(refusal, err)
 	}
 	asked := askedWait(req, refusal)
-	if sameToken(fresh, token) || !mayWait(req.Context(), asked) || rewind(req) != nil {
+	if sameToken(fresh, token) || !safeToReplay(req, refusal) || !mayWait(req.Context(), asked) {
 		return resp, nil
 	}
-	discard(resp)
 	if asked > 0 {
 		transport.CallFrom(req.Context()).Notify(transport.Event{Kind: transport.WaitBegan, Layer: "auth", Duration: asked})
 	}
-	if !sleep(req.Context(), asked) {
-		return endWait(req)
+	if !sleep(req.Context(), asked) || rewind(req) != nil {
+		return resp, nil
 	}
+	discard(resp)
 	req.URL = &target
 	return sendWith(fresh, req, next)
+}
+
+// safeToReplay reports whether a request that got a 401 can be sent again without
+// harm: a gateway's 401 doesn't say that the API has not acted.
+func safeToReplay(req *http.Request, refusal error) bool {
+	return transport.CanRepeat(req) || !transport.CallFrom(req.Context()).MaybeApplied(refusal)
 }
 
 // maxRefusalWait is the longest Retry-After of a 401 that the layer waits for.

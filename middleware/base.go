@@ -63,18 +63,11 @@ type countingConn struct {
 	written atomic.Int64
 }
 
-// closingRecord is above the size of what TLS writes to close a connection,
-// which is not part of a request.
-const closingRecord = 64
-
 func (c *countingConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	if n > closingRecord {
-		c.written.Add(int64(n))
-	}
+	c.written.Add(int64(n))
 	return n, err
 }
 
-// BytesWritten returns how many bytes were written, without small writes such
-// as the one that closes a TLS connection.
+// BytesWritten returns how many bytes were written.
 func (c *countingConn) BytesWritten() int64 { return c.written.Load() }

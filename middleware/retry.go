@@ -119,8 +119,12 @@ func (r *retry) send(req *http.Request, next transport.Next) (*http.Response, er
 	})
 	switch {
 	case !last.again: // it succeeded, or is final
-	case req.Context().Err() != nil: // canceled in the wait
+	case run.prepared != nil: // canceled in the wait
 		return unsent(run.prepared, errs.NewCanceledError(req.Context(), last.failure))
+	case req.Context().Err() != nil: // canceled before a wait began
+		discard(last.resp)
+		last.end("the caller canceled")
+		return nil, errs.NewCanceledError(req.Context(), last.failure)
 	default:
 		last.giveUp(errs.ReasonAttempts)
 	}

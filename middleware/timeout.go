@@ -76,10 +76,12 @@ func (a *timedAttempt) end() {
 // cause returns the typed error for err if the end of the attempt's context
 // caused it, otherwise err.
 func (a *timedAttempt) cause(err error) error {
-	if a.req.Context().Err() == nil {
-		return err
+	if limit, ok := context.Cause(a.req.Context()).(*errs.NetworkError); ok && limit != nil {
+		if _, own := limit.Cause.(expired); own {
+			return transport.Outcome(a.req, nil, err)
+		}
 	}
-	return transport.Outcome(a.req, nil, err)
+	return err // of a context outside, if one ended it
 }
 
 // timedBody is a body whose reads the timer may end.

@@ -3,9 +3,11 @@ package resources
 import (
 	"context"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
@@ -84,12 +86,28 @@ func (a *API) watch(ctx context.Context, instanceID string, end context.CancelCa
 // guard is one context that ends with its instance.
 type guard struct{ end context.CancelCauseFunc }
 
-// guards holds the guards of one API, by instance.
+// guards holds the guards of one client, by instance.
 type guards struct {
 	controls middleware.Controls // those read so far, for guards that are added later
 
 	mu     sync.Mutex
 	active map[string]map[*guard]bool
+}
+
+// byClient has the guards of each client, so that an API can be made often and is
+// listened for once. An entry goes with its client.
+var byClient sync.Map // of weak.Pointer[transport.Client] to *guards
+
+// guardsOf returns the guards of a client, which read its responses.
+func guardsOf(client *transport.Client) *guards {
+	key := weak.Make(client)
+	found, known := byClient.LoadOrStore(key, new(guards))
+	g := found.(*guards)
+	if !known {
+		client.OnAnswer(g.read)
+		runtime.AddCleanup(client, func(key weak.Pointer[transport.Client]) { byClient.Delete(key) }, key)
+	}
+	return g
 }
 
 // read ends the guards of the runs that answer asks to stop.

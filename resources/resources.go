@@ -36,15 +36,13 @@ type API struct {
 
 // New returns the operations, sent through client.
 func New(client *transport.Client) *API {
-	api := &API{
+	return &API{
 		Instances: instances.New(client),
 		Spans:     spans.New(client),
 		Bulk:      bulk.New(client),
 		Client:    client,
-		guards:    new(guards),
+		guards:    guardsOf(client),
 	}
-	client.OnAnswer(api.guards.read)
-	return api
 }
 
 // Open returns the operations, sent through the default stack of cfg on a base

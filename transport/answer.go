@@ -210,8 +210,8 @@ func (a *Answer) readError(ctx context.Context, limit int64) error {
 	cause := a.readErr
 	if ctx.Err() != nil {
 		cause = context.Cause(ctx)
-		if expired, ok := cause.(*errs.NetworkError); ok { // the limit of the attempt
-			cause = expired.Cause
+		if limit, ok := attemptLimit(ctx); ok {
+			cause = limit
 		}
 	} else if errors.Is(a.readErr, errs.ErrNetwork) {
 		return a.readErr

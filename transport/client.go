@@ -147,7 +147,7 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 		if call.encoded, err = rawjson.Encode(in.Body); err != nil {
 			return nil, err
 		}
-		setBody(req, call.encoded)
+		setBody(req, call.encoded, call)
 		call.body = req.Body
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -25,9 +25,13 @@ func (c *Call) end(ctx context.Context, resp *http.Response, err error) (*Answer
 			err = &errs.RetryExhaustedError{Reason: answer.reason, Attempts: c.Attempts(), Last: err}
 		}
 	}
-	err = failureOf(ctx, err)
+	err = errs.FromLayer(err)
+	if endedBy(ctx, err) {
+		err = errs.NewCanceledError(ctx, nil) // ctx is the caller's
+	}
 	attempts := c.Attempts()
-	if sends, _, _ := c.ledger.sent(); len(attempts) == 0 && sends > 0 {
+	sends, _, _ := c.ledger.sent()
+	if len(attempts) == 0 && sends > 0 {
 		attempts = []errs.Attempt{c.count(errs.Attempt{Number: 1, Status: status, Err: err, Duration: time.Since(c.started)})}
 	}
 	return nil, &errs.Error{
@@ -37,7 +41,7 @@ func (c *Call) end(ctx context.Context, resp *http.Response, err error) (*Answer
 		Key:          c.Key(),
 		Attempts:     attempts,
 		Elapsed:      time.Since(c.started),
-		MaybeApplied: !safeMethod(c.op.method) && (c.ledger.maybeApplied() || pastTheWire(status, err, attempts)),
+		MaybeApplied: !safeMethod(c.op.method) && (c.ledger.maybeApplied() || pastTheWire(status, err, attempts) || sends == 0 && status > 0 && errs.MaybeApplied(err)),
 		Err:          err,
 	}
 }

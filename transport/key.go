@@ -97,7 +97,7 @@ func setKey(req *http.Request, candidate func() string) error {
 	inHeaderOnly := req.Method == http.MethodDelete || call != nil && call.op.headerKey
 	if body != nil && inBody == "" && !inHeaderOnly {
 		_ = req.Body.Close() // another one goes in its place
-		setBody(req, spliceKey(body, key))
+		setBody(req, spliceKey(body, key), call)
 	}
 	return nil
 }
@@ -216,10 +216,15 @@ func spliceKey(object []byte, key string) []byte {
 	return append(spliced, object[end:]...)
 }
 
-// setBody gives a request a body that can be replayed.
-func setBody(req *http.Request, body []byte) {
+// setBody gives a request a body that can be replayed. A call counts the copies.
+func setBody(req *http.Request, body []byte, call *Call) {
 	req.Body = io.NopCloser(bytes.NewReader(body))
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.GetBody = func() (io.ReadCloser, error) {
+		if call != nil {
+			call.ledger.copies.Add(1)
+		}
+		return io.NopCloser(bytes.NewReader(body)), nil
+	}
 	req.ContentLength = int64(len(body))
 }
 

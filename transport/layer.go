@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"net/http"
+	"slices"
 )
 
 // Scope says how often a layer acts in one call, and so where in a stack it can
@@ -114,7 +115,7 @@ func (l Layer) Describe(detail string) Layer {
 // Inside returns the layer with the names of layers that must stand outside of
 // it, where the stack has them. A stack in another order refuses to be built.
 func (l Layer) Inside(names ...string) Layer {
-	l.inside = names
+	l.inside = slices.Concat(l.inside, names)
 	return l
 }
 

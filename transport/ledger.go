@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
@@ -32,11 +33,13 @@ type ledger struct {
 	flying  *send // the sends in progress, as a list
 	open    int   // writes that no response has settled
 	strays  int   // writes past the wire, by a transport of a layer's own
+	echoes  int   // writes that the call's trace is about to report once more
 	late    int   // writes that were answered before they were reported, as HTTP/2 may
 	sends   int   // requests that came to the wire
 	written int   // all writes
 	reused  bool  // the last connection had been used before
 
+	copies  atomic.Int32   // of the call's body that GetBody made
 	success *http.Response // the last 2xx response, which may yet say "error"
 }
 
@@ -56,9 +59,10 @@ type send struct {
 	next *send // in the list of those in progress
 
 	inProgress bool
-	asked      int // for a connection
-	got        int // connections
-	wrote      int // header blocks: one a try, net/http's own replays included
+	copies     int32 // of the call's body, when it began
+	asked      int   // for a connection
+	got        int   // connections
+	wrote      int   // header blocks: one a try, net/http's own replays included
 
 	http1   bool        // the last connection surely speaks HTTP/1
 	untaken func() bool // nothing was written to it; nil if it doesn't count
@@ -96,12 +100,26 @@ func (l *ledger) begin(ctx context.Context, base baseTraits) (*send, context.Con
 	if shared {
 		return s, ctx
 	}
-	own := l.hooks(func() *send { return s })
+	own := l.hooks(false, func() *send {
+		if s.inProgress {
+			return s
+		}
+		return nil
+	})
 	carrier, ok := ctx.Value(carrierKey{}).(*callContext)
 	if ok && httptrace.ContextClientTrace(ctx) == l.callTrace(carrier.Context) {
 		return s, &tracedContext{ctx, joined(own, carrier.Context)}
 	}
-	return s, httptrace.WithClientTrace(ctx, own) // beside the trace of a layer
+	// The trace of a layer is composed with the call's, which reports each write of
+	// this send once more.
+	report := own.WroteHeaders
+	own.WroteHeaders = func() {
+		l.mu.Lock()
+		l.echoes++
+		l.mu.Unlock()
+		report()
+	}
+	return s, httptrace.WithClientTrace(ctx, own)
 }
 
 // tracedContext is a context with another trace.
@@ -135,7 +153,7 @@ func (l *ledger) enter(ctx context.Context, base baseTraits) (s *send, shared bo
 	if s = &l.first; !shared || s.inProgress {
 		s = new(send)
 	}
-	*s = send{ledger: l, done: ctx.Done(), base: base, next: l.flying, inProgress: true}
+	*s = send{ledger: l, done: ctx.Done(), base: base, next: l.flying, inProgress: true, copies: l.copies.Load()}
 	l.flying = s
 	if shared {
 		l.holder = s
@@ -144,8 +162,8 @@ func (l *ledger) enter(ctx context.Context, base baseTraits) (s *send, shared bo
 }
 
 // hooks returns a trace whose reports are entered for the send that of returns,
-// if it returns one.
-func (l *ledger) hooks(of func() *send) *httptrace.ClientTrace {
+// if it returns one. shared says that it is the call's trace.
+func (l *ledger) hooks(shared bool, of func() *send) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
 			l.mu.Lock()
@@ -167,6 +185,10 @@ func (l *ledger) hooks(of func() *send) *httptrace.ClientTrace {
 		WroteHeaders: func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			if shared && l.echoes > 0 {
+				l.echoes--
+				return
+			}
 			l.written++
 			switch s := of(); {
 			case s != nil:
@@ -186,7 +208,7 @@ func (l *ledger) callTrace(outer context.Context) *httptrace.ClientTrace {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.trace == nil {
-		l.trace = joined(l.hooks(func() *send { return l.holder }), outer)
+		l.trace = joined(l.hooks(true, func() *send { return l.holder }), outer)
 	}
 	return l.trace
 }
@@ -256,16 +278,17 @@ func (s *send) lost(ctx context.Context, err error, body io.ReadCloser) error {
 // reach returns how far a send came that ended in an error; ended reports that
 // its context had ended.
 func (s *send) reach(ended bool, body io.ReadCloser) errs.Reach {
+	untraced := s.asked == 0 && s.got == 0 // HTTP/2 may get a connection without asking
 	switch {
-	case s.wrote == 1 && s.got == 1 && s.base.exact && s.http1 && s.untaken != nil && s.untaken():
+	case ended && s.wrote == 1 && s.got == 1 && s.base.exact && s.http1 && s.untaken != nil && s.untaken():
 		return errs.ReachConnected // the write was reported, and didn't arrive
 	case s.wrote > 0:
 		return errs.ReachWritten
-	case s.asked == 0 && (s.base.exact || !ended && untouched(body)):
+	case untraced && (s.base.exact || !ended && s.untouched(body)):
 		return errs.ReachUntouched
-	case s.asked == 0 && body != nil && body != http.NoBody:
+	case untraced && body != nil && body != http.NoBody:
 		return errs.ReachRead
-	case s.asked == 0:
+	case untraced:
 		return errs.ReachUnknown
 	case ended && !s.base.exact, ended && s.got > 0 && !s.http1:
 		return errs.ReachWritten // it may still be written
@@ -289,10 +312,14 @@ func isHTTP1(conn net.Conn, base baseTraits) bool {
 // report of a write comes when the header is buffered, and a cancellation may
 // close the connection before the buffer is flushed.
 func untaken(conn net.Conn) func() bool {
+	closing := int64(0) // what TLS writes to close a connection
+	if _, secure := conn.(interface{ ConnectionState() tls.ConnectionState }); secure {
+		closing = 64
+	}
 	for conn != nil {
 		if counter, ok := conn.(interface{ BytesWritten() int64 }); ok {
-			before := counter.BytesWritten()
-			return func() bool { return counter.BytesWritten() == before }
+			most := counter.BytesWritten() + closing
+			return func() bool { return counter.BytesWritten() <= most }
 		}
 		outer, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {
@@ -304,10 +331,10 @@ func untaken(conn net.Conn) func() bool {
 }
 
 // untouched reports whether a request's body is one of this package's of which
-// nothing was read. net/http treats readers that it knows better than others, so
-// the body is one of them, and this looks into it.
-func untouched(body io.ReadCloser) bool {
-	if body == nil || reflect.TypeOf(body) != replayableBody {
+// nothing was read, and no copy was made. net/http treats readers that it knows
+// better than others, so the body is one of them, and this looks into it.
+func (s *send) untouched(body io.ReadCloser) bool {
+	if body == nil || reflect.TypeOf(body) != replayableBody || s.copies != s.ledger.copies.Load() {
 		return false
 	}
 	reader, ok := reflect.ValueOf(body).Field(0).Interface().(*bytes.Reader)
@@ -321,15 +348,7 @@ var replayableBody = reflect.TypeOf(io.NopCloser(bytes.NewReader(nil)))
 func (l *ledger) maybeApplied() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open > 0 || l.strays > 0 {
-		return true
-	}
-	for s := l.flying; s != nil; s = s.next {
-		if dialing := s.asked > 0 && s.got == 0; !dialing || !s.base.exact || !s.ended() {
-			return true
-		}
-	}
-	return false
+	return l.open > 0 || l.strays > 0 || l.flying != nil
 }
 
 // sent returns how many requests came to the wire, how many were written to

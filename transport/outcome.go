@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
@@ -25,29 +26,41 @@ func Outcome(req *http.Request, resp *http.Response, err error) error {
 	if err == nil {
 		err = Read(req, resp).Err()
 	}
-	return failureOf(req.Context(), err)
-}
-
-// failureOf types err, the failure of a request with the context ctx.
-func failureOf(ctx context.Context, err error) error {
-	err = errs.FromLayer(err)
-	if err == nil || ctx.Err() == nil || !endedBy(ctx, err) {
-		return err
-	}
-	limit, limited := context.Cause(ctx).(*errs.NetworkError) // of an attempt
+	ctx := req.Context()
+	limit, limited := attemptLimit(ctx)
 	switch {
+	case !endedBy(ctx, err):
+		return errs.FromLayer(err)
 	case !limited:
 		return errs.NewCanceledError(ctx, nil)
-	case errs.KindOf(err) == errs.KindAuth || errors.Is(err, limit.Cause):
+	case errs.KindOf(err) == errs.KindAuth || errors.Is(err, limit):
 		return err
 	}
-	return &errs.NetworkError{Sent: errs.MaybeApplied(err), Cause: limit.Cause}
+	return &errs.NetworkError{Sent: errs.KindOf(err) == errs.KindOther || errs.MaybeApplied(err), Cause: limit}
 }
 
-// endedBy reports whether err only says that ctx has ended.
+// attemptLimit returns the error of the time limit of an attempt, if that ended
+// ctx. It isn't the caller's context then.
+func attemptLimit(ctx context.Context) (limit error, ok bool) {
+	expired, ok := context.Cause(ctx).(*errs.NetworkError)
+	switch {
+	case !ok:
+		return nil, false
+	case expired.Cause == nil: // a foreign layer's
+		return os.ErrDeadlineExceeded, true
+	}
+	return expired.Cause, true
+}
+
+// endedBy reports whether err may be just the end of ctx: an error of the network,
+// or one of another package, which may have hidden its cause.
 func endedBy(ctx context.Context, err error) bool {
-	if errors.Is(err, errs.ErrCanceled) || errors.Is(err, errs.ErrExhausted) {
+	if err == nil || ctx.Err() == nil || errors.Is(err, errs.ErrCanceled) || errors.Is(err, errs.ErrExhausted) {
 		return false
 	}
-	return errs.KindOf(err) == errs.KindNetwork || errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))
+	switch errs.KindOf(err) {
+	case errs.KindNetwork, errs.KindOther:
+		return true
+	}
+	return errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))
 }

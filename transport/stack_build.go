@@ -31,6 +31,12 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 		if rt == nil {
 			return nil, mistake("layer %q wraps to nil: its wrap function must return a round tripper", e.name)
 		}
+		if nested, ok := rt.(*built); ok && nested.retries {
+			if b.retries {
+				return nil, mistake("layer %q wraps to a stack that retries, and so does the stack that it is in: their attempts would multiply", e.name)
+			}
+			b.retries = true
+		}
 		b.outer = complete(rt, b.outer)
 	}
 	b.next = nextOf(b.outer)

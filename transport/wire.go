@@ -61,10 +61,12 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 
 // sendOnce changes a request that must not be repeated such that nothing below
 // can do so by itself. HTTP/2 repeats a request that was refused if it has GetBody
-// or no body, although proxies refuse requests that were carried out.
+// or no body, although proxies refuse requests that were carried out. So does
+// HTTP/1, for a connection that broke, if the header has an X-Idempotency-Key.
 func (w *wire) sendOnce(req *http.Request) {
 	req.GetBody = nil
-	if (req.Body == nil || req.Body == http.NoBody) && (req.URL.Scheme == "https" || w.traits.h2c) {
+	_, elsewhere := req.Header["X-Idempotency-Key"]
+	if (req.Body == nil || req.Body == http.NoBody) && (req.URL.Scheme == "https" || w.traits.h2c || elsewhere) {
 		req.Body, req.ContentLength = io.NopCloser(strings.NewReader("")), 0
 	}
 }

@@ -20,7 +20,7 @@ import (
 func Encode(v any) (jsontext.Value, error) {
 	text, err := json.Marshal(v, encoding)
 	if err != nil {
-		return nil, &errs.ClientError{Field: fieldOf(err), Problem: "can't be encoded as JSON: " + err.Error()}
+		return nil, &errs.ClientError{Field: errs.Words(fieldOf(err)), Problem: "can't be encoded as JSON: " + errs.Words(err.Error())}
 	}
 	return text, nil
 }

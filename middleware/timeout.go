@@ -76,10 +76,8 @@ func (a *timedAttempt) end() {
 // cause returns the typed error for err if the end of the attempt's context
 // caused it, otherwise err.
 func (a *timedAttempt) cause(err error) error {
-	if limit, ok := context.Cause(a.req.Context()).(*errs.NetworkError); ok && limit != nil {
-		if _, own := limit.Cause.(expired); own {
-			return transport.Outcome(a.req, nil, err)
-		}
+	if _, limited := context.Cause(a.req.Context()).(*errs.NetworkError); limited {
+		return transport.Outcome(a.req, nil, err)
 	}
 	return err // of a context outside, if one ended it
 }

@@ -374,3 +374,23 @@ func TestAReasonIsShortInErrors(t *testing.T) {
 		t.Error("the reason itself was cut")
 	}
 }
+
+// An API may be made for each request: those on one client share what its
+// responses say.
+func TestAPIsOnOneClientShareTheirGuards(t *testing.T) {
+	t.Parallel()
+	guarded(t, func(t *testing.T, fake *prefactortest.Fake, api *resources.API) {
+		fake.Inject(prefactortest.On("agent_instances.get").Reply(401).Optional()) // responses to writes are left
+		id := begin(t, api)
+		work, stop := resources.New(api.Client).Guard(t.Context(), id)
+		defer stop()
+		fake.Terminate(id, "budget")
+		if err := step(t.Context(), resources.New(api.Client), id); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, ok := errors.AsType[*resources.TerminatedError](context.Cause(work)); !ok {
+			t.Errorf("the cause is %v", context.Cause(work))
+		}
+	})
+}

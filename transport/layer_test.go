@@ -76,6 +76,9 @@ func TestALayerStandsInsideThoseThatItNames(t *testing.T) {
 	if _, err := transport.NewStack(layer("outer", transport.PerAttempt), inner).RoundTripper(answering); err != nil {
 		t.Error(err)
 	}
+	if _, err := transport.NewStack(inner.Inside("one more"), layer("outer", transport.PerAttempt)).RoundTripper(answering); err == nil {
+		t.Error("a second Inside takes the first back")
+	}
 	_, err := transport.NewStack(inner, layer("outer", transport.PerAttempt)).RoundTripper(answering)
 	if !errors.Is(err, errs.ErrClient) || !strings.Contains(err.Error(), `"inner" stands outside "outer"`) {
 		t.Errorf("got %v", err)

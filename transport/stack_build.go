@@ -32,7 +32,7 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 			return nil, mistake("layer %q wraps to nil: its wrap function must return a round tripper", e.name)
 		}
 		if nested, ok := rt.(*built); ok && nested.retries {
-			if b.retries {
+			if b.retries || s.index(func(e entry) bool { return e.scope == Retries }) >= 0 {
 				return nil, mistake("layer %q wraps to a stack that retries, and so does the stack that it is in: their attempts would multiply", e.name)
 			}
 			b.retries = true

@@ -375,3 +375,23 @@ func TestARequestIsNeverChangedForItsOwner(t *testing.T) {
 		t.Errorf("the request's header became %v", req.Header)
 	}
 }
+
+// A layer may be a whole stack of another team's.
+func TestARetryInAStackThatIsALayerIsFound(t *testing.T) {
+	t.Parallel()
+	nested := transport.NewLayer("nested", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
+		rt, err := transport.NewStack(layer("inner retry", transport.Retries)).RoundTripper(next)
+		if err != nil {
+			t.Error(err)
+		}
+		return rt
+	})
+	for _, stack := range []transport.Stack{sample().Wire(nested), transport.NewStack(nested, layer("retry", transport.Retries))} {
+		if _, err := stack.RoundTripper(answering); !errors.Is(err, errs.ErrClient) || !strings.Contains(err.Error(), "multiply") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if _, err := transport.NewStack(nested).RoundTripper(answering); err != nil {
+		t.Error(err)
+	}
+}

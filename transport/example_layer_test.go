@@ -180,3 +180,21 @@ func ExampleReadLimit() {
 	// true true
 	// true
 }
+
+// A layer that needs what the response says reads it. Others can read it again.
+func ExampleRead() {
+	sizes := transport.NewLayerFunc("sizes", transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
+		if err != nil {
+			return nil, err
+		}
+		answer := transport.Read(req, resp)
+		fmt.Println(answer.Status(), string(answer.Document()))
+		return resp, nil
+	})
+	_, err := examplePing(exampleClient(exampleStack().PerCall(sizes)))
+	fmt.Println(err)
+	// Output:
+	// 200 {"status":"success"}
+	// <nil>
+}

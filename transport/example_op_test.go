@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -23,6 +24,8 @@ type agent struct {
 	rawjson.Source `json:"-"` // Raw and Document
 }
 
+var _ transport.Checker = (*agent)(nil)
+
 // Check refuses a response without an agent.
 func (a *agent) Check(document jsontext.Value) error {
 	if a.ID == "" {
@@ -39,6 +42,8 @@ type agentInput struct {
 		Metadata any    `json:"metadata,omitzero"`
 	} `json:"details"`
 }
+
+var _ transport.Validator = (*agentInput)(nil)
 
 // Validate finds what would be refused anyway.
 func (in *agentInput) Validate() error {
@@ -93,4 +98,18 @@ func ExampleDecodeDetails() {
 	// travel <nil>
 	// {true budget}
 	// not_found
+}
+
+// Options change one call.
+func ExampleOption() {
+	options := []transport.Option{
+		transport.WithIdempotencyKey("order-4711"),
+		transport.WithTimeout(time.Minute), // all attempts and waits together
+		transport.WithHeader("User-Agent", "billing/1.2 prefactor-go/"+transport.Version),
+	}
+	var in agentInput
+	in.Details.Name = "travel"
+	made, err := createAgent.Do(context.Background(), exampleClient(exampleStack()), transport.Input{Body: &in}, options...)
+	fmt.Println(made.Name, err)
+	// Output: travel <nil>
 }

@@ -163,3 +163,17 @@ func TestWithoutCallRestoresTheCallersTrace(t *testing.T) {
 		t.Error("a context without a call became another")
 	}
 }
+
+// A foreign layer may have connections of its own, and not know of the base.
+func TestAStackClosesTheConnectionsOfItsLayersToo(t *testing.T) {
+	t.Parallel()
+	var atBase, atLayer int
+	layer := transport.NewLayer("foreign", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
+		return closingLayer{opaque{next}, &atLayer}
+	})
+	client := on(t, closer{naming, &atBase}, layer)
+	client.CloseIdleConnections()
+	if atBase != 1 || atLayer != 1 {
+		t.Errorf("the base was asked %d times, the layer %d times", atBase, atLayer)
+	}
+}

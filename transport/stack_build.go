@@ -37,6 +37,11 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 			}
 			b.retries = true
 		}
+		if closer, ok := rt.(idleCloser); ok && rt != b.outer {
+			if _, ours := rt.(*funcTripper); !ours {
+				b.closers = append(b.closers, closer)
+			}
+		}
 		b.outer = complete(rt, b.outer)
 	}
 	b.next = nextOf(b.outer)
@@ -49,14 +54,24 @@ type built struct {
 	next  Next              // of outer
 	base  http.RoundTripper
 
-	retries bool // one of the layers, or of those of a stack below, retries
+	retries bool         // one of the layers, or of those of a stack below, retries
+	closers []idleCloser // foreign layers, which may have connections of their own
 }
+
+type idleCloser interface{ CloseIdleConnections() }
 
 func (b *built) RoundTrip(req *http.Request) (*http.Response, error) { return b.outer.RoundTrip(req) }
 
 func (b *built) Unwrap() http.RoundTripper { return b.outer }
 
-func (b *built) CloseIdleConnections() { CloseIdleConnections(b.base) }
+// CloseIdleConnections closes those of the base and of foreign layers, whether or
+// not these hand it on.
+func (b *built) CloseIdleConnections() {
+	for _, layer := range b.closers {
+		layer.CloseIdleConnections()
+	}
+	CloseIdleConnections(b.base)
+}
 
 // As finds the first round tripper of type T in rt: rt itself, a layer of a
 // built stack, its base, or what any of these unwraps to by an Unwrap or
@@ -88,7 +103,7 @@ func As[T any](rt http.RoundTripper) (found T, ok bool) {
 // CloseIdleConnections closes the idle connections of rt, or of the first round
 // tripper that rt unwraps to that can.
 func CloseIdleConnections(rt http.RoundTripper) {
-	if closer, ok := As[interface{ CloseIdleConnections() }](rt); ok {
+	if closer, ok := As[idleCloser](rt); ok {
 		closer.CloseIdleConnections()
 	}
 }

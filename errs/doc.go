@@ -6,11 +6,11 @@
 // the kind, to branch on and for metrics. [errors.Is] with a sentinel asks for
 // one kind, and [errors.As] gives the data of a type:
 //
-//	var limited *errs.RateLimitError
-//	switch {
-//	case errors.As(err, &limited):
-//		log.Printf("slow down for %s", limited.RetryAfter)
-//	case errors.Is(err, errs.ErrNotFound):
+//	switch errs.KindOf(err) {
+//	case errs.KindRateLimited:
+//		wait, _ := errs.RetryAfter(err)
+//		log.Printf("slow down for %s", wait)
+//	case errs.KindNotFound:
 //		// no such instance
 //	}
 //

@@ -128,6 +128,7 @@ func (w *workbench) run(*testing.T) {
 	watchGoroutines(func(strays func() []string) {
 		for _, check := range layerChecks {
 			check(w)
+			synctest.Wait() // what has sent its result may still be about to end
 			if left := strays(); len(left) > 0 {
 				w.broken(ruleGoroutines, "%d still run after all requests ended, one in %s", len(left), left[0])
 			}

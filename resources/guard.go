@@ -12,6 +12,7 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -112,6 +113,14 @@ func guardsOf(client *transport.Client) *guards {
 
 // read ends the guards of the runs that answer asks to stop.
 func (g *guards) read(_ context.Context, answer *transport.Answer) {
+	switch model := answer.Model().(type) {
+	case *instances.Instance: // has none
+		return
+	case *spans.Span:
+		if model.Control == nil {
+			return
+		}
+	}
 	for _, control := range g.controls.Read(answer.Document()) {
 		g.terminate(control)
 	}

@@ -119,6 +119,11 @@ func (a *Answer) Header() http.Header { return a.header }
 // changed.
 func (a *Answer) Document() jsontext.Value { return a.body }
 
+// Model returns what the operation's document was decoded into, such as a
+// *spans.Span; nil before [Answer.Err] has found a success, and without a call. It
+// belongs to the caller of the operation and must not be changed.
+func (a *Answer) Model() any { return a.value }
+
 // Err returns what the response means: nil for a success, an [errs.NetworkError]
 // if the body was cut, an [errs.ContractError] if it isn't what the operation
 // promises, or the error that the server reports.

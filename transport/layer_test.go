@@ -114,7 +114,12 @@ func TestListenersGetTheAnswersOfSuccesses(t *testing.T) {
 	var sent atomic.Int32
 	client := on(t, baseFunc(func(*http.Request) (*http.Response, error) { return document(replies[sent.Add(1)-1]), nil }))
 	for _, name := range []string{"one ", "two "} {
-		client.OnAnswer(func(ctx context.Context, a *transport.Answer) { answers <- name + string(a.Document()) })
+		client.OnAnswer(func(ctx context.Context, a *transport.Answer) {
+			if _, ok := a.Model().(*thing); !ok {
+				t.Errorf("the model is a %T", a.Model())
+			}
+			answers <- name + string(a.Document())
+		})
 	}
 	for range replies {
 		_, _ = makeThing.Do(t.Context(), client, transport.Input{})

@@ -161,6 +161,13 @@ func TestLimitsOfAttemptsAndCancellationsAreNotMixedUp(t *testing.T) {
 	withDeadline := limited("deadline", func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(ctx, time.Second)
 	})
+	flattening := newLayer("flattening", func(req *http.Request, next transport.Next) (*http.Response, error) {
+		resp, err := next(req)
+		if err != nil {
+			err = errors.New("foreign: " + err.Error()) // the cause is lost
+		}
+		return resp, err
+	})
 	withCause := func(cause error) transport.Layer {
 		return limited("cause", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancelCause(ctx)
@@ -178,6 +185,8 @@ func TestLimitsOfAttemptsAndCancellationsAreNotMixedUp(t *testing.T) {
 		"a foreign deadline at the wire":       {onWire(withDeadline), nil, errs.KindNetwork, 2},
 		"a limit with a cause":                 {perAttempt(withCause(&errs.NetworkError{Cause: errors.New("too slow")})), nil, errs.KindNetwork, 2},
 		"a limit without a cause":              {perAttempt(withCause(&errs.NetworkError{})), nil, errs.KindNetwork, 2},
+		"a limit behind a layer that hides it": {onWire(flattening), nil, errs.KindNetwork, 2},
+		"a cancel behind such a layer":         {perAttempt(flattening), context.Canceled, errs.KindCanceled, 1},
 		"a caller's cancel":                    {perAttempt(withDeadline), context.Canceled, errs.KindCanceled, 1},
 		"a caller's cancel with such an error": {perAttempt(), &errs.NetworkError{Cause: io.EOF}, errs.KindCanceled, 1},
 		"the same without retry": {func(s transport.Stack) transport.Stack { return s.Without("retry") },

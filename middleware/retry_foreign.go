@@ -105,12 +105,9 @@ func (r *foreignRun) send(foreign http.RoundTripper) (*http.Response, error) {
 	bodiless := r.req.Clone(ctx)
 	bodiless.Body, bodiless.GetBody, bodiless.ContentLength = nil, nil, 0
 	resp, err := foreign.RoundTrip(bodiless)
-	switch {
-	case err != nil:
+	if err != nil {
 		discard(resp)
 		resp = nil
-	case resp == nil:
-		err = errors.New("the foreign retry returned neither a response nor an error")
 	}
 	return r.end(resp, err)
 }

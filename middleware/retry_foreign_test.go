@@ -144,7 +144,9 @@ func TestAForeignRetryIsMadeWhole(t *testing.T) {
 			is: []error{errs.ErrValidation}, not: []error{errs.ErrExhausted}, reasons: []string{"final"}},
 		{name: "broken JSON", faults: faults{fault.Malformed(200)},
 			is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, reasons: []string{"final"}, applied: true},
-		{name: "too large under 503", faults: faults{fault.Oversized(40 << 20)},
+		{name: "too large", faults: faults{fault.Oversized(40 << 20)},
+			is: []error{errs.ErrTooLarge}, not: []error{errs.ErrExhausted}, reasons: []string{"final"}, applied: true},
+		{name: "too large under 503", faults: faults{fault.Reply(503).Body(`{"filler":"` + strings.Repeat("x", 33<<20) + `"}`)},
 			is: []error{errs.ErrTooLarge}, not: []error{errs.ErrExhausted}, reasons: []string{"final"}, applied: true},
 		{name: "a redirect", faults: faults{fault.Redirect(307, "http://elsewhere.test/")},
 			is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, reasons: []string{"final"}, applied: true},
@@ -427,6 +429,44 @@ func TestAForeignRetryWithRulesOfItsOwn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A foreign retry that sends nothing leaves no body open.
+func TestAForeignRetryThatRefusesClosesTheBody(t *testing.T) {
+	t.Parallel()
+	rt := build(t, transport.NewStack(middleware.ForeignRetry(func(http.RoundTripper) http.RoundTripper {
+		return baseFunc(func(*http.Request) (*http.Response, error) { return nil, errForeignGaveUp })
+	})), succeeding)
+	body := &tracked{Reader: strings.NewReader("body")}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rt.RoundTrip(req); !errors.Is(err, errForeignGaveUp) || !body.closed.Load() {
+		t.Errorf("the body is closed: %t, the error: %v", body.closed.Load(), err)
+	}
+}
+
+// A foreign retry may wrap the body of the response with which it gives up.
+func TestAWrappedResponseOfAForeignRetryIsConcluded(t *testing.T) {
+	t.Parallel()
+	onSite(t, func(t *testing.T, s *site) {
+		s.fake.Inject(prefactortest.On(writes).Always().Reply(503))
+		err := write(t.Context(), s.retrying(func(stack transport.Stack) transport.Stack {
+			return stack.Replace("retry", middleware.ForeignRetry(func(next http.RoundTripper) http.RoundTripper {
+				naive := &naiveRetry{policy: s.cfg.RetryPolicy, send: next.RoundTrip}
+				return baseFunc(func(req *http.Request) (*http.Response, error) {
+					resp, err := naive.RoundTrip(req)
+					if err == nil {
+						resp.Body = struct{ io.ReadCloser }{resp.Body}
+					}
+					return resp, err
+				})
+			}))
+		}))
+		checkForeign(t, err, []error{errs.ErrExhausted, errUnavailable}, nil,
+			[]string{"retried", "retried", "retried", string(errs.ReasonAttempts)}, true)
+	})
 }
 
 func TestAForeignRetryThatIsNilIsRefused(t *testing.T) {

@@ -236,7 +236,9 @@ func TestAResponseIsReturnedIfTheRequestBodyCannotBeReadAgain(t *testing.T) {
 	t.Parallel()
 	onEachRetry(t, "503", func(t *testing.T, retry func(middleware.RetryPolicy) transport.Layer) {
 		synctest.Test(t, func(t *testing.T) {
+			requests := 0
 			rt := build(t, transport.NewStack(retry(middleware.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
+				requests++
 				_ = req.Body.Close()
 				return answerWith(http.StatusServiceUnavailable, "application/json", http.NoBody), nil
 			}))
@@ -247,8 +249,8 @@ func TestAResponseIsReturnedIfTheRequestBodyCannotBeReadAgain(t *testing.T) {
 			req.Header.Set(transport.KeyHeader, "k")
 			req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("the file is gone") }
 			resp, err := rt.RoundTrip(req)
-			if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
-				t.Errorf("got %v, %v", resp, err)
+			if err != nil || resp.StatusCode != http.StatusServiceUnavailable || requests != 1 {
+				t.Errorf("after %d requests: %v, %v", requests, resp, err)
 			}
 		})
 	})

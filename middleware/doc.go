@@ -22,6 +22,7 @@
 //	Log            one log/slog record for each call          once a call
 //	Observe        events for metrics and traces              once a call
 //	OnControl      the server's requests to stop a run        once a call
+//	ForeignRetry   a retry of another package                 in place of Retry
 //
 // The first five take a policy of failsafe-go, your own or one that a
 // constructor here makes. [RetryBudget] limits the load that retries add. Auth

@@ -183,7 +183,7 @@ func (r *retryRun) attempt(number int) *attempt {
 	case r.req.Context().Err() != nil && errs.KindOf(a.failure) == errs.KindCanceled:
 		discard(resp)
 		a.end("the caller canceled")
-		a.resp, a.err = nil, errs.NewCanceledError(r.req.Context(), r.earlier())
+		a.resp, a.err = nil, errs.NewCanceledError(r.req.Context(), earlier(r.attempts))
 	case reason != "":
 		a.end(reason)
 	default:
@@ -195,14 +195,13 @@ func (r *retryRun) attempt(number int) *attempt {
 
 // final returns why no attempt may follow a failed one; "" if one may.
 func (a *attempt) final() string {
-	switch {
-	case !a.worthRepeating():
+	if !a.worthRepeating() {
 		return "final"
-	case !a.safeToRepeat():
-		return "not repeated: the server may have acted on it, and it has no idempotency key"
-	case !rewindable(a.run.req):
-		return "not repeated: its body can't be sent again without GetBody"
-	case a.run.policy.MaxRetries == 0:
+	}
+	if bar := repetitionBar(a.run.req, a.resp, a.failure); bar != "" {
+		return bar
+	}
+	if a.run.policy.MaxRetries == 0 {
 		return "final"
 	}
 	return ""
@@ -220,17 +219,6 @@ func (a *attempt) worthRepeating() bool {
 		return false
 	}
 	return errs.Retryable(a.failure)
-}
-
-// safeToRepeat reports whether another attempt can't do harm.
-func (a *attempt) safeToRepeat() bool {
-	switch {
-	case transport.CanRepeat(a.run.req):
-		return true
-	case a.resp == nil:
-		return !a.run.call.MaybeApplied(a.failure)
-	}
-	return a.resp.StatusCode == http.StatusTooManyRequests && !a.run.call.MaybeApplied(nil)
 }
 
 // delay returns how long the engine waits: -1 for the backoff.
@@ -285,11 +273,7 @@ func (a *attempt) prepareNext() {
 // giveUp ends the run with this attempt, although another could follow.
 func (a *attempt) giveUp(reason errs.Reason) {
 	a.end(string(reason))
-	if a.resp != nil {
-		transport.Conclude(a.resp, reason)
-		return
-	}
-	a.err = &errs.RetryExhaustedError{Reason: reason, Attempts: a.run.attempts, Last: a.failure}
+	a.resp, a.err = conclude(a.resp, &errs.RetryExhaustedError{Reason: reason, Attempts: a.run.attempts, Last: a.failure})
 }
 
 // end records the attempt, with the decision about it. It is the last one
@@ -301,11 +285,45 @@ func (a *attempt) end(reason string) {
 }
 
 // earlier returns the failure of the attempt before the last.
-func (r *retryRun) earlier() error {
-	if len(r.attempts) < 2 {
+func earlier(attempts []errs.Attempt) error {
+	if len(attempts) < 2 {
 		return nil
 	}
-	return r.attempts[len(r.attempts)-2].Err
+	return attempts[len(attempts)-2].Err
+}
+
+// repetitionBar returns why a request must not or can't be sent again, after an
+// attempt that ended with resp or, without one, with failure; "" if it can.
+func repetitionBar(req *http.Request, resp *http.Response, failure error) string {
+	switch {
+	case !safeToRepeat(req, resp, failure):
+		return "not repeated: the server may have acted on it, and it has no idempotency key"
+	case !rewindable(req):
+		return "not repeated: its body can't be sent again without GetBody"
+	}
+	return ""
+}
+
+// safeToRepeat reports whether another attempt can't do harm.
+func safeToRepeat(req *http.Request, resp *http.Response, failure error) bool {
+	call := transport.CallFrom(req.Context())
+	switch {
+	case transport.CanRepeat(req):
+		return true
+	case resp == nil:
+		return !call.MaybeApplied(failure)
+	}
+	return resp.StatusCode == http.StatusTooManyRequests && !call.MaybeApplied(nil)
+}
+
+// conclude returns what a retry layer that gives up returns: its last response,
+// marked, or, if the last attempt had none, the error.
+func conclude(last *http.Response, exhausted *errs.RetryExhaustedError) (*http.Response, error) {
+	if last == nil {
+		return nil, exhausted
+	}
+	transport.Conclude(last, exhausted.Reason)
+	return last, nil
 }
 
 // rewindable reports whether a request's body, if it has one, can be sent

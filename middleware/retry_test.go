@@ -57,11 +57,10 @@ func TestWhichRequestsAreSentAgain(t *testing.T) {
 		{"GET, a ClientError", "GET", "", failure(&errs.ClientError{Field: "f", Problem: "p"}), true, false},
 		{"GET, token source down", "GET", "", failure(&errs.AuthError{APIError: &errs.APIError{}, Cause: reset}), true, false},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
+		onEachRetry(t, tt.name, func(t *testing.T, retry func(middleware.RetryPolicy) transport.Layer) {
 			synctest.Test(t, func(t *testing.T) {
 				var bodies []string
-				rt := build(t, transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
+				rt := build(t, transport.NewStack(retry(middleware.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
 					body, _ := io.ReadAll(req.Body)
 					_ = req.Body.Close()
 					bodies = append(bodies, string(body))
@@ -235,40 +234,49 @@ func TestAStalledBodyDoesNotHoldUpTheNextAttempt(t *testing.T) {
 
 func TestAResponseIsReturnedIfTheRequestBodyCannotBeReadAgain(t *testing.T) {
 	t.Parallel()
-	rt := build(t, transport.NewStack(middleware.Retry(middleware.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
-		_ = req.Body.Close()
-		return answerWith(http.StatusServiceUnavailable, "application/json", http.NoBody), nil
-	}))
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader("body"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set(transport.KeyHeader, "k")
-	req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("the file is gone") }
-	resp, err := rt.RoundTrip(req)
-	if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("got %v, %v", resp, err)
-	}
+	onEachRetry(t, "503", func(t *testing.T, retry func(middleware.RetryPolicy) transport.Layer) {
+		synctest.Test(t, func(t *testing.T) {
+			requests := 0
+			rt := build(t, transport.NewStack(retry(middleware.DefaultRetryPolicy())), baseFunc(func(req *http.Request) (*http.Response, error) {
+				requests++
+				_ = req.Body.Close()
+				return answerWith(http.StatusServiceUnavailable, "application/json", http.NoBody), nil
+			}))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader("body"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set(transport.KeyHeader, "k")
+			req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("the file is gone") }
+			resp, err := rt.RoundTrip(req)
+			if err != nil || resp.StatusCode != http.StatusServiceUnavailable || requests != 1 {
+				t.Errorf("after %d requests: %v, %v", requests, resp, err)
+			}
+		})
+	})
 }
 
 func TestAPlainClientGetsTheLastResponse(t *testing.T) {
 	t.Parallel()
-	onSite(t, func(t *testing.T, s *site) {
-		s.fake.Inject(prefactortest.On(reads).Always().Reply(503))
-		client := http.Client{Transport: build(t, middleware.Default(s.cfg), s.base)}
-		resp, err := client.Get(s.cfg.APIURL + "/api/v1/agent/" + prefactortest.AgentID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if resp.StatusCode != 503 || err != nil || !strings.Contains(string(body), `"status":"error"`) {
-			t.Errorf("got %d %s, %v", resp.StatusCode, body, err)
-		}
-		if n := len(s.fake.Journal()); n != 4 {
-			t.Errorf("the server saw %d requests", n)
-		}
-		client.CloseIdleConnections()
+	onEachRetry(t, "503", func(t *testing.T, retry func(middleware.RetryPolicy) transport.Layer) {
+		onSite(t, func(t *testing.T, s *site) {
+			s.fake.Inject(prefactortest.On(reads).Always().Reply(503))
+			stack := middleware.Default(s.cfg).Replace("retry", retry(s.cfg.RetryPolicy))
+			client := http.Client{Transport: build(t, stack, s.base)}
+			resp, err := client.Get(s.cfg.APIURL + "/api/v1/agent/" + prefactortest.AgentID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if resp.StatusCode != 503 || err != nil || !strings.Contains(string(body), `"status":"error"`) {
+				t.Errorf("got %d %s, %v", resp.StatusCode, body, err)
+			}
+			if n := len(s.fake.Journal()); n != 4 {
+				t.Errorf("the server saw %d requests", n)
+			}
+			client.CloseIdleConnections()
+		})
 	})
 }
 

@@ -37,8 +37,9 @@ type Client struct {
 //
 // NewClient adds no layers: without auth, rt must set the token; without
 // idempotency, calls have only the keys that their callers give. A retry belongs
-// on a stack, as a layer of the scope [Retries]: one that is hidden in rt repeats
-// calls without a key, and the errors know nothing of its attempts.
+// on a stack, as middleware.Retry or, if it is another package's, in
+// middleware.ForeignRetry: one that is hidden in rt repeats calls without a key,
+// and the errors know nothing of its attempts.
 func NewClient(baseURL string, rt http.RoundTripper) (*Client, error) {
 	base, err := ParseAPIURL(baseURL)
 	if err != nil {

@@ -25,7 +25,10 @@ const (
 	// attempt. It can stand anywhere.
 	Repeats
 	// Retries is for a layer that sends failed requests again. It repeats, too. A
-	// stack has one at most, because the attempts of two would multiply.
+	// stack has one at most, because the attempts of two would multiply. A retry of
+	// another package goes into middleware.ForeignRetry: without that it doesn't
+	// repeat bodies that were cut, may repeat calls without a key, and the errors
+	// know one attempt only.
 	Retries
 )
 

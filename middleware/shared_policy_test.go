@@ -66,7 +66,9 @@ func TestACanceledRequestFreesItsPermitForAllLayersOfThePolicy(t *testing.T) {
 }
 
 // ownPolicy is a policy of a type of its own.
-type ownPolicy struct{ circuitbreaker.CircuitBreaker[any] }
+type ownPolicy struct {
+	circuitbreaker.CircuitBreaker[any]
+}
 
 func TestAPolicyIsForgottenWithItsLayers(t *testing.T) {
 	t.Parallel()

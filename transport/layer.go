@@ -80,8 +80,22 @@ func NewLayerFunc(name string, scope Scope, do LayerFunc) Layer {
 	if do == nil {
 		return Layer{name: name, scope: scope}
 	}
-	return NewLayer(name, scope, func(next http.RoundTripper) http.RoundTripper {
-		return &funcTripper{do: do, inner: next, next: nextOf(next)}
+	return NewLayerOn(name, scope, func(http.RoundTripper) LayerFunc { return do })
+}
+
+// NewLayerOn is [NewLayerFunc] for a layer that depends on what it stands on, such
+// as one that finds the base with [As]. on is called once for each stack that is
+// built, with the layers and the base inside, and returns the work.
+func NewLayerOn(name string, scope Scope, on func(inner http.RoundTripper) LayerFunc) Layer {
+	if on == nil {
+		return Layer{name: name, scope: scope}
+	}
+	return NewLayer(name, scope, func(inner http.RoundTripper) http.RoundTripper {
+		do := on(inner)
+		if do == nil {
+			return nil
+		}
+		return &funcTripper{do: do, inner: inner, next: nextOf(inner)}
 	})
 }
 

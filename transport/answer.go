@@ -25,9 +25,9 @@ type Answer struct {
 	status   int
 	header   http.Header
 	body     []byte
-	readErr  error          // why the body couldn't be read to its end
-	streamed bool           // the body was left alone
-	source   *http.Response // the response that the body was read from
+	readErr  error       // why the body couldn't be read to its end
+	streamed bool        // the body was left alone
+	source   http.Header // of the response that the body was read from
 
 	call   *Call
 	value  any
@@ -71,7 +71,7 @@ func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
 	if a, ok := resp.Body.(*Answer); ok {
 		return a.rebind(resp, call)
 	}
-	a := &Answer{status: resp.StatusCode, header: resp.Header, source: resp, call: call}
+	a := &Answer{status: resp.StatusCode, header: resp.Header, source: resp.Header, call: call}
 	if resp.Body == nil { // made by hand
 		resp.Body = http.NoBody
 	}

@@ -198,7 +198,7 @@ func nextOf(rt http.RoundTripper) Next {
 	return func(req *http.Request) (*http.Response, error) { return either(rt.RoundTrip(req)) }
 }
 
-// either returns a response with a body, or an error.
+// either returns a response with a header and a body, or an error.
 func either(resp *http.Response, err error) (*http.Response, error) {
 	switch {
 	case err != nil && resp != nil && resp.Body != nil:
@@ -208,8 +208,12 @@ func either(resp *http.Response, err error) (*http.Response, error) {
 		return nil, err
 	case resp == nil:
 		return nil, errors.New("a round tripper returned neither a response nor an error")
-	case resp.Body == nil:
+	}
+	if resp.Body == nil {
 		resp.Body = http.NoBody
+	}
+	if resp.Header == nil {
+		resp.Header = make(http.Header)
 	}
 	return resp, nil
 }

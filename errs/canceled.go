@@ -3,6 +3,7 @@ package errs
 import (
 	"context"
 	"errors"
+	"net"
 )
 
 // ErrCanceled matches every [CanceledError], for [errors.Is].
@@ -10,7 +11,9 @@ var ErrCanceled = errors.New("prefactor: canceled by the caller")
 
 // CanceledError means that the caller's context ended before the call did. It
 // matches [context.Canceled] or [context.DeadlineExceeded], whichever ended the
-// context.
+// context. It is a [net.Error], as the error of a plain [http.Client] is then.
+//
+// [http.Client]: https://pkg.go.dev/net/http#Client
 type CanceledError struct {
 	Err   error // the context's Err
 	Cause error // the context's Cause; the same as Err unless one was given
@@ -39,6 +42,15 @@ func (e *CanceledError) Error() string {
 
 // Is reports whether target is [ErrCanceled].
 func (e *CanceledError) Is(target error) bool { return target == ErrCanceled }
+
+// Timeout reports whether a deadline ended the context, or another time limit that
+// was given as the cause. An earlier attempt that timed out doesn't count.
+func (e *CanceledError) Timeout() bool { return timeout(e.Err) || timeout(e.Cause) }
+
+// Temporary is Timeout; [net.Error] asks for it.
+func (e *CanceledError) Temporary() bool { return e.Timeout() }
+
+var _ net.Error = (*CanceledError)(nil)
 
 // Unwrap returns those of the context's error, its cause and the last attempt's
 // failure that are set.

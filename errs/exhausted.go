@@ -39,5 +39,8 @@ func (e *RetryExhaustedError) Error() string {
 // Is reports whether target is [ErrExhausted].
 func (e *RetryExhaustedError) Is(target error) bool { return target == ErrExhausted }
 
+// Timeout reports whether a time limit ended the last attempt.
+func (e *RetryExhaustedError) Timeout() bool { return timeout(e.Last) }
+
 // Unwrap returns the failure of the last attempt.
 func (e *RetryExhaustedError) Unwrap() error { return e.Last }

@@ -13,14 +13,15 @@ import (
 // 500, 502, 503 or 504. It doesn't consider whether that is safe: see
 // [MaybeApplied].
 //
-// It is false for a cancellation, a refusal by a layer, a [ClientError], a
-// response that is too large, a server whose certificate isn't trusted, a proxy
-// that refused the connection with any other status, and for an error that
-// isn't clearly a network error.
+// It is false for a cancellation and the caller's deadline, a refusal by a layer,
+// a [ClientError], a response that is too large, a server whose certificate isn't
+// trusted, a proxy that refused the connection with any other status, and for an
+// error that isn't clearly a network error. [context.DeadlineExceeded] is the time
+// limit of one attempt only inside a [NetworkError].
 func Retryable(err error) bool {
 	switch kind := kindOf(err).(type) {
 	case nil: // an error of another package
-		return network(err) && transient(err)
+		return network(err) && transient(err) && !errors.Is(err, context.DeadlineExceeded)
 	case *NetworkError:
 		return transient(err)
 	case *RetryExhaustedError:

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"syscall"
 	"testing"
 
@@ -75,6 +76,11 @@ func TestQuestions(t *testing.T) {
 		{"net/http's text, sent by the server", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: no Host in request URL`), errs.ReachRead), true, false, true},
 		{"net/http's other text, sent by the server", errs.FromBase(t.Context(), errors.New(`malformed MIME header line: net/http: TLS handshake timeout`), errs.ReachRead), true, false, true},
 		{"exhausted", &errs.RetryExhaustedError{Last: response(503)}, true, true, true},
+		{"a deadline of nobody's", context.DeadlineExceeded, false, false, false},
+		{"a wrapped deadline", fmt.Errorf("mesh: %w", &url.Error{Op: "Get", Err: context.DeadlineExceeded}), false, false, false},
+		{"a deadline beside a reset", errors.Join(reset, context.DeadlineExceeded), false, false, false},
+		{"a deadline of the net package", fmt.Errorf("mesh: %w", os.ErrDeadlineExceeded), true, false, false},
+		{"the deadline of an attempt", &errs.NetworkError{Sent: true, Cause: context.DeadlineExceeded}, true, false, true},
 		{"token source failed", &errs.AuthError{APIError: &errs.APIError{}, Cause: reset}, false, false, false},
 		{"nil", nil, false, false, false},
 	} {

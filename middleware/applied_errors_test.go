@@ -370,6 +370,15 @@ func made(status int, body string) func(*http.Request) (*http.Response, error) {
 	}
 }
 
+// withoutHeader is a response of a base that leaves the header nil.
+func withoutHeader(respond func(*http.Request) (*http.Response, error)) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		resp, err := respond(req)
+		resp.Header = nil
+		return resp, err
+	}
+}
+
 // What a layer makes up, without sending, settles nothing that was sent before.
 func TestALayersOwnAnswerSettlesNothing(t *testing.T) {
 	t.Parallel()
@@ -446,6 +455,7 @@ func TestTheAnswersOfAnOwnBase(t *testing.T) {
 	}{
 		{"409 document", answers(made(409, errorDocument)), nil, false},
 		{"200 document that says error", answers(made(200, errorDocument)), nil, false},
+		{"200 document that says error, without a header", answers(withoutHeader(made(200, errorDocument))), nil, false},
 		{"413", answers(made(413, "")), nil, false},
 		{"404 without a document", answers(made(404, "")), nil, true},
 		{"302", answers(made(302, "")), nil, true},

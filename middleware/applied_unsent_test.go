@@ -578,14 +578,15 @@ func TestARequestThatCanNotBeSentIsNotSent(t *testing.T) {
 				served := new(requests)
 				url, trust := serveHTTP2(t, served, func(s *http.Server) { s.MaxHeaderBytes = 8 << 10 })
 				cfg := quickConfig(url)
-				client := newClient(t, stack(cfg), url, newBase(t, cfg, trust))
+				base := newBase(t, cfg, trust)
+				client, wrong := newClient(t, stack(cfg), url, base), newClient(t, stack(cfg).PerCall(setting(tt.header, tt.value)), url, base)
 				if tt.header != "X-Large" { // what the peer allows isn't known before its first answer
-					checkUnsendable(t, post(t.Context(), client, transport.WithHeader(tt.header, tt.value)))
+					checkUnsendable(t, post(t.Context(), wrong))
 				}
 				if err := post(t.Context(), client); err != nil {
 					t.Fatal(err)
 				}
-				checkUnsendable(t, post(t.Context(), client, transport.WithHeader(tt.header, tt.value)))
+				checkUnsendable(t, post(t.Context(), wrong))
 				if err := post(t.Context(), client); err != nil {
 					t.Errorf("the connection is of no more use: %v", err)
 				}
@@ -598,8 +599,8 @@ func TestARequestThatCanNotBeSentIsNotSent(t *testing.T) {
 					t.Parallel()
 					s := serve(t, always(success))
 					cfg := quickConfig(s.url)
-					client := newClient(t, stack(cfg), s.url, newBase(t, cfg))
-					checkUnsendable(t, post(t.Context(), client, transport.WithHeader(tt.header, tt.value)))
+					client := newClient(t, stack(cfg).PerCall(setting(tt.header, tt.value)), s.url, newBase(t, cfg))
+					checkUnsendable(t, post(t.Context(), client))
 					if n := s.count(); n != 0 {
 						t.Errorf("the server got %d requests", n)
 					}
@@ -607,6 +608,14 @@ func TestARequestThatCanNotBeSentIsNotSent(t *testing.T) {
 			}
 		}
 	}
+}
+
+// setting is a layer that sets a header.
+func setting(name, value string) transport.Layer {
+	return newLayer("setting", func(req *http.Request, next transport.Next) (*http.Response, error) {
+		req.Header[name] = []string{value}
+		return next(req)
+	})
 }
 
 func checkUnsendable(t *testing.T, err error) {

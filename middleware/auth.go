@@ -37,7 +37,9 @@ func AllowPlainHTTP() AuthOption { return func(a *auth) { a.plainHTTP = true } }
 // arrives here, and for each hop of a redirect that a plain http.Client
 // follows. A layer inside auth has the token; where it sends the token is not
 // checked. origin is a URL, whose path is ignored; it must be https, or http to
-// a loopback address, unless [AllowPlainHTTP] is given.
+// a loopback address, unless [AllowPlainHTTP] is given. If the base is an
+// [http.Transport] with a proxy on another machine for such a loopback address,
+// which could read the token, the request is refused with an [errs.ClientError].
 //
 // If the source is a [Refresher], a request that gets a 401 is sent once more
 // with another token, in the same attempt and with the same idempotency key. A
@@ -59,13 +61,15 @@ func Auth(origin string, source TokenSource, options ...AuthOption) transport.La
 	if err := a.bind(origin); err != nil {
 		return transport.RefusedLayer("auth", transport.PerAttempt, err)
 	}
-	return transport.NewLayerFunc("auth", transport.PerAttempt, a.send).Describe("for " + a.origin.Scheme + "://" + a.origin.Host)
+	return transport.NewLayerOn("auth", transport.PerAttempt, a.on).Describe("for " + a.origin.Scheme + "://" + a.origin.Host)
 }
 
 type auth struct {
 	origin    *url.URL
 	source    TokenSource
 	plainHTTP bool
+
+	base *http.Transport // of the stack; nil if it has another kind of base
 }
 
 // bind sets the origin, after checking it and the source.
@@ -87,9 +91,19 @@ func (a *auth) bind(origin string) error {
 	return errors.Join(urlErr, sourceErr)
 }
 
+// on returns the layer's work in a stack, on the layers and the base inside.
+func (a *auth) on(inner http.RoundTripper) transport.LayerFunc {
+	placed := *a
+	placed.base, _ = transport.As[*http.Transport](inner)
+	return placed.send
+}
+
 func (a *auth) send(req *http.Request, next transport.Next) (*http.Response, error) {
 	if !a.covers(req) || authorized(req.Header) {
 		return next(req)
+	}
+	if err := a.checkProxy(req); err != nil {
+		return unsent(req, err)
 	}
 	token, err := a.token(req.Context())
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 // NewBase returns a base transport fit for the API. It makes connections within
 // cfg.ConnectTimeout, uses HTTP/2 if the server supports it and the proxy of
-// the environment, and keeps enough idle connections for 128 concurrent
-// callers. Of cfg only ConnectTimeout is used.
+// the environment (for other machines than this one), and keeps enough idle
+// connections for 128 concurrent callers. Of cfg only ConnectTimeout is used.
 //
 // If a proxy refuses to connect, the error is an [errs.NetworkError] around an
 // [errs.ProxyError].
@@ -26,7 +26,7 @@ import (
 func NewBase(cfg Config, tune ...func(*http.Transport)) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 30 * time.Second}
 	base := &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
+		Proxy: proxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err != nil {

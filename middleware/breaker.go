@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -44,8 +43,8 @@ func NewBreaker() circuitbreaker.CircuitBreaker[any] {
 //     hangs, the timeout layer causes the failures that count.
 //
 // If a trial of a half-open breaker ends without being counted, the next
-// request through the same Layer takes its permit. This is tracked for each
-// Layer value, so share the Layer between stacks, and not only the policy. A
+// request takes its permit, through this layer or any other that was made with
+// the same policy. Code that uses the policy without a layer can't take it. A
 // body that streams, of a request that is not an API call, counts by its
 // header.
 //
@@ -65,16 +64,13 @@ func Breaker[R any](policy circuitbreaker.CircuitBreaker[R]) transport.Layer {
 	if policy == nil {
 		return noPolicy("breaker", transport.Anywhere, "give a circuitbreaker.CircuitBreaker, such as NewBreaker()")
 	}
-	b := &breaker[R]{policy: policy}
+	b := &breaker[R]{policy: policy, lost: lostTrialsOf(policy)}
 	return transport.NewLayerFunc("breaker", transport.Anywhere, b.send).Describe("counts attempts inside retry, calls outside")
 }
 
 type breaker[R any] struct {
 	policy circuitbreaker.CircuitBreaker[R]
-
-	// owed is the number of trials that ended without being counted. The
-	// policy cannot take a permit back, and would stay half-open forever.
-	owed atomic.Int32
+	lost   *lostTrials
 }
 
 func (b *breaker[R]) send(req *http.Request, next transport.Next) (*http.Response, error) {
@@ -85,7 +81,7 @@ func (b *breaker[R]) send(req *http.Request, next transport.Next) (*http.Respons
 	counted := false
 	defer func() { // in a panic too
 		if trial && !counted {
-			b.owed.Add(1)
+			b.lost.add()
 		}
 	}()
 	resp, err := next(req)
@@ -104,22 +100,10 @@ func (b *breaker[R]) send(req *http.Request, next transport.Next) (*http.Respons
 func (b *breaker[R]) enter() (trial, ok bool) {
 	ok = b.policy.TryAcquirePermit()
 	if !b.policy.IsHalfOpen() {
-		b.owed.Store(0) // the next half-open state begins with all of its permits
+		b.lost.forget() // the next half-open state begins with all of its permits
 		return false, ok
 	}
-	return true, ok || b.takeOwed()
-}
-
-func (b *breaker[R]) takeOwed() bool {
-	for {
-		owed := b.owed.Load()
-		if owed == 0 {
-			return false
-		}
-		if b.owed.CompareAndSwap(owed, owed-1) {
-			return true
-		}
-	}
+	return true, ok || b.lost.take()
 }
 
 func (b *breaker[R]) refusal() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -137,29 +138,26 @@ func withoutEcho(token transport.Secret, resp *http.Response, err error) (*http.
 		return resp, e.failure(err)
 	}
 	resp.Status = e.text(resp.Status)
-	resp.Header, resp.Trailer = e.header(resp.Header), e.header(resp.Trailer)
+	e.header(resp.Header)
+	e.header(resp.Trailer)
 	if resp.Body != nil && resp.Body != http.NoBody && resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Body = &echoBody{ReadCloser: resp.Body, token: token}
 	}
 	return resp, nil
 }
 
-// header returns h without the token. It changes only a copy of h.
-func (e echo) header(h http.Header) http.Header {
-	isClone := false
+// header removes the token from h, whose values may be another's.
+func (e echo) header(h http.Header) {
 	for name, values := range h {
-		for i, value := range values {
-			shown := e.text(value)
-			if shown == value {
-				continue
-			}
-			if !isClone {
-				h, isClone = h.Clone(), true
-			}
-			h[name][i] = shown
+		if !slices.ContainsFunc(values, func(value string) bool { return e.text(value) != value }) {
+			continue
 		}
+		shown := make([]string, len(values))
+		for i, value := range values {
+			shown[i] = e.text(value)
+		}
+		h[name] = shown
 	}
-	return h
 }
 
 // failure returns err without the token in its text, and of the same kind.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
@@ -14,8 +15,8 @@ import (
 // Timeout returns the layer "timeout", which limits one attempt to d, from
 // sending the request to the end of the response's body. When the time is up,
 // the error is an [errs.NetworkError] whose Timeout method returns true. It
-// doesn't match context.DeadlineExceeded, which means the caller's own
-// deadline. A body that streams, of a request that is not an API call, is
+// matches [os.ErrDeadlineExceeded], and not [context.DeadlineExceeded], which
+// means the caller's own deadline. A body that streams, of a request that is not an API call, is
 // limited only up to the response's header.
 //
 // Position: once an attempt, outside envelope.
@@ -37,6 +38,10 @@ type expired time.Duration
 func (e expired) Error() string   { return fmt.Sprintf("attempt timed out after %s", time.Duration(e)) }
 func (e expired) Timeout() bool   { return true }
 func (e expired) Temporary() bool { return true }
+
+// Is reports whether target is [os.ErrDeadlineExceeded], as for a time limit of
+// the net package.
+func (expired) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
 // timedAttempt is one attempt and its timer.
 type timedAttempt struct {

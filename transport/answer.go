@@ -26,9 +26,10 @@ type Answer struct {
 	status   int
 	header   http.Header
 	body     []byte
-	readErr  error          // why the body couldn't be read to its end
-	streamed bool           // the body was left alone
-	source   *http.Response // the response that the body was read from
+	readErr  error       // why the body couldn't be read to its end
+	unstated bool           // nothing said how long the body would be
+	streamed bool        // the body was left alone
+	source   http.Header // of the response that the body was read from
 
 	call   *Call
 	value  any
@@ -79,10 +80,11 @@ func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
 	if a, ok := resp.Body.(*Answer); ok {
 		return a.rebind(resp, call)
 	}
-	a := &Answer{status: resp.StatusCode, header: resp.Header, source: resp, call: call}
+	a := &Answer{status: resp.StatusCode, header: resp.Header, source: resp.Header, call: call}
 	if resp.Body == nil { // made by hand
 		resp.Body = http.NoBody
 	}
+	a.unstated = resp.ContentLength < 0 && resp.Body != http.NoBody
 	if call == nil && !bufferable(resp, limit) {
 		a.streamed = true
 		return a
@@ -194,7 +196,7 @@ func (a *Answer) empty() error {
 	switch {
 	case a.call.op.emptyOK:
 		return nil
-	case a.source.ContentLength < 0 && len(a.rest) == 0 && a.source.Body != http.NoBody:
+	case a.unstated && len(a.rest) == 0:
 		return errs.NewCutError(a.header, io.ErrUnexpectedEOF)
 	}
 	return errs.NewContractError(a.status, a.header, "its body is empty", nil, nil)

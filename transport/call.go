@@ -167,7 +167,7 @@ func (c *Call) Record(a errs.Attempt) errs.Attempt {
 	c.mu.Lock()
 	c.attempts = append(c.attempts, a)
 	c.mu.Unlock()
-	c.Notify(Event{Kind: AttemptEnded, Attempt: a, Duration: a.Duration, Err: a.Err})
+	c.Notify(Event{Kind: AttemptEnded, Attempt: a, Status: a.Status, Duration: a.Duration, Err: a.Err})
 	return a
 }
 

@@ -2,12 +2,15 @@ package transport
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
@@ -91,9 +94,9 @@ func (c *Client) do(ctx context.Context, op *operation, in Input, set []Option) 
 	for _, o := range set {
 		o(&opts)
 	}
-	if opts.timeout > 0 {
+	if opts.timeout != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, opts.timeout)
+		ctx, cancel = context.WithTimeout(ctx, *opts.timeout)
 		defer cancel()
 	}
 	carrier := &callContext{Context: ctx, call: Call{op: op, started: time.Now()}}
@@ -145,12 +148,15 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 		}
 	}
 	if in.Body != nil {
-		if call.encoded, err = rawjson.Encode(in.Body); err != nil {
+		if call.encoded, err = encodeBody(in.Body); err != nil {
 			return nil, err
 		}
 		setBody(req, call.encoded, call)
 		call.body = req.Body
 		req.Header.Set("Content-Type", jsonType)
+	}
+	if err := checkHeader(opts.header); err != nil {
+		return nil, err
 	}
 	for name, values := range opts.header {
 		req.Header[name] = values
@@ -166,6 +172,20 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 		req.Header.Add(KeyHeader, opts.key) // a second one is found by SetKey
 	}
 	return req, SetKey(req, nil)
+}
+
+// encodeBody returns the JSON of a body. Values that are meant as JSON text, or to
+// be read, would be encoded as a string or as an empty object.
+func encodeBody(body any) (jsontext.Value, error) {
+	const remedy = ": give JSON text as a jsontext.Value or a json.RawMessage, or a value that encodes to an object"
+	if _, reads := body.(io.Reader); reads {
+		return nil, &errs.ClientError{Field: "body", Problem: "is an io.Reader, which is encoded and not read" + remedy}
+	}
+	text, err := rawjson.Encode(body)
+	if err == nil && text.Kind() == '"' {
+		return nil, &errs.ClientError{Field: "body", Problem: "encodes to a JSON string, as string and []byte do" + remedy}
+	}
+	return text, err
 }
 
 // target returns the URL of a call.

@@ -9,13 +9,28 @@ import (
 // EventKind says what an [Event] reports.
 type EventKind int
 
-// The kinds of events, in the order in which a call has them.
+// The kinds of events, in the order in which a call has them. Each comment names
+// the fields of [Event] that hold; the others are zero.
 const (
-	AttemptEnded   EventKind = iota + 1 // an attempt ended as Attempt says
-	WaitBegan                           // Layer waits for Duration, at most, before it goes on
-	Refused                             // Layer refused to send: Err is its [errs.RejectedError]
-	TokenRefreshed                      // a new token was fetched for one that was refused; Err is set if that failed
-	CallEnded                           // the call ended, after Duration, with Status and Err
+	// AttemptEnded means that an attempt ended: Attempt says how, and Status,
+	// Duration and Err are those of Attempt. Err is nil for a success.
+	AttemptEnded EventKind = iota + 1
+
+	// WaitBegan means that Layer waits before it goes on, for Duration at most.
+	WaitBegan
+
+	// Refused means that Layer refused to send. Err is its [errs.RejectedError].
+	Refused
+
+	// TokenRefreshed means that Layer asked for another token, because the API
+	// refused the one that it had, and that this took Duration. Err is nil unless
+	// it failed.
+	TokenRefreshed
+
+	// CallEnded means that the call ended after Duration. Status is that of the
+	// response that it ended with, 0 if it ended without one. Err is nil for a
+	// success.
+	CallEnded
 )
 
 // String returns words for the kind, such as "attempt ended".
@@ -35,13 +50,13 @@ func (k EventKind) String() string {
 	return "unknown event"
 }
 
-// Event is something that happened in a call. Which fields are set depends on
-// the Kind; the others are zero.
+// Event is something that happened in a call. Which fields hold depends on the
+// Kind.
 type Event struct {
 	Kind     EventKind
-	Layer    string        // name of the layer that waits or refused
+	Layer    string        // name of the layer that waits, refused or asked for a token
 	Attempt  errs.Attempt  // the attempt that ended
-	Status   int           // HTTP status of the call's last response; 0 if there was none
+	Status   int           // HTTP status; 0 if there was no response
 	Duration time.Duration // how long it took; for a wait, how long it may take
 	Err      error         // what went wrong; nil for a success
 }

@@ -83,8 +83,22 @@ func NewLayerFunc(name string, scope Scope, do LayerFunc) Layer {
 	if do == nil {
 		return Layer{name: name, scope: scope}
 	}
-	return NewLayer(name, scope, func(next http.RoundTripper) http.RoundTripper {
-		return &funcTripper{do: do, inner: next, next: nextOf(next)}
+	return NewLayerOn(name, scope, func(http.RoundTripper) LayerFunc { return do })
+}
+
+// NewLayerOn is [NewLayerFunc] for a layer that depends on what it stands on, such
+// as one that finds the base with [As]. on is called once for each stack that is
+// built, with the layers and the base inside, and returns the work.
+func NewLayerOn(name string, scope Scope, on func(inner http.RoundTripper) LayerFunc) Layer {
+	if on == nil {
+		return Layer{name: name, scope: scope}
+	}
+	return NewLayer(name, scope, func(inner http.RoundTripper) http.RoundTripper {
+		do := on(inner)
+		if do == nil {
+			return nil
+		}
+		return &funcTripper{do: do, inner: inner, next: nextOf(inner)}
 	})
 }
 
@@ -187,7 +201,7 @@ func nextOf(rt http.RoundTripper) Next {
 	return func(req *http.Request) (*http.Response, error) { return either(rt.RoundTrip(req)) }
 }
 
-// either returns a response with a body, or an error.
+// either returns a response with a header and a body, or an error.
 func either(resp *http.Response, err error) (*http.Response, error) {
 	switch {
 	case err != nil && resp != nil && resp.Body != nil:
@@ -197,8 +211,12 @@ func either(resp *http.Response, err error) (*http.Response, error) {
 		return nil, err
 	case resp == nil:
 		return nil, errors.New("a round tripper returned neither a response nor an error")
-	case resp.Body == nil:
+	}
+	if resp.Body == nil {
 		resp.Body = http.NoBody
+	}
+	if resp.Header == nil {
+		resp.Header = make(http.Header)
 	}
 	return resp, nil
 }

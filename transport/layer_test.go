@@ -3,7 +3,9 @@ package transport_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
@@ -180,5 +182,37 @@ func TestAStackClosesTheConnectionsOfItsLayersToo(t *testing.T) {
 	client.CloseIdleConnections()
 	if atBase != 1 || atLayer != 1 {
 		t.Errorf("the base was asked %d times, the layer %d times", atBase, atLayer)
+	}
+}
+
+func TestALayerOnAStackFindsItsBase(t *testing.T) {
+	t.Parallel()
+	one, other := new(http.Transport), new(http.Transport)
+	layer := transport.NewLayerOn("pooled", transport.Anywhere, func(inner http.RoundTripper) transport.LayerFunc {
+		base, _ := transport.As[*http.Transport](inner)
+		return func(req *http.Request, _ transport.Next) (*http.Response, error) {
+			if base != one && base != other {
+				t.Errorf("the base is %v", base)
+			}
+			return &http.Response{StatusCode: 200, Header: http.Header{"Base": {fmt.Sprintf("%p", base)}}, Body: http.NoBody}, nil
+		}
+	})
+	for _, base := range []*http.Transport{one, other} {
+		rt, err := transport.NewStack(layer).RoundTripper(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := rt.RoundTrip(httptest.NewRequest(http.MethodGet, "https://api.example", nil))
+		if err != nil || resp.Header.Get("Base") != fmt.Sprintf("%p", base) {
+			t.Errorf("%v, %v; want the layer on %p", resp, err, base)
+		}
+	}
+	for _, layer := range []transport.Layer{
+		transport.NewLayerOn("nil", transport.Anywhere, nil),
+		transport.NewLayerOn("without work", transport.Anywhere, func(http.RoundTripper) transport.LayerFunc { return nil }),
+	} {
+		if _, err := transport.NewStack(layer).RoundTripper(one); !errors.Is(err, errs.ErrClient) {
+			t.Errorf("layer %q: %v, want a ClientError", layer.Name(), err)
+		}
 	}
 }

@@ -39,8 +39,8 @@ type ledger struct {
 	written int   // all writes
 	reused  bool  // the last connection had been used before
 
-	copies  atomic.Int32   // of the call's body that GetBody made
-	success *http.Response // the last 2xx response, which may yet say "error"
+	copies  atomic.Int32 // of the call's body that GetBody made
+	success http.Header  // of the last 2xx response, which may yet say "error"
 }
 
 // account returns the call's ledger; for a nil call one that is not read.
@@ -243,16 +243,17 @@ func (s *send) answered(resp *http.Response, refused bool) {
 	}
 	s.open += writes
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		s.success = resp
+		s.success = resp.Header
 	}
 }
 
-// refuse settles the write whose response is resp: its document says "error".
-// A response that a layer made by itself settles nothing.
-func (l *ledger) refuse(resp *http.Response) {
+// refuse settles the write whose response has this header: its document says
+// "error". A response that a layer made by itself settles nothing. A response is
+// known by its header because its Request may have the token.
+func (l *ledger) refuse(header http.Header) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if resp != nil && l.success == resp {
+	if header != nil && reflect.ValueOf(l.success).UnsafePointer() == reflect.ValueOf(header).UnsafePointer() {
 		l.success = nil
 		l.open--
 	}

@@ -94,7 +94,7 @@ func (o *Op[T]) Name() string { return o.name }
 type Input struct {
 	Values []string   // the route's path values, in order; escaped when sent
 	Query  url.Values // the query; may be nil
-	Body   any        // encoded as the JSON body, after its check if it is a Validator; nil for no body
+	Body   any        // encoded as [Request.Body] is, after its check if it is a Validator; nil for no body
 }
 
 // Validator is an input that can check itself. Its error, usually an

@@ -3,6 +3,8 @@ package transport
 import (
 	"net/http"
 	"time"
+
+	"github.com/prefactordev/prefactor-go/errs"
 )
 
 // Option changes one call.
@@ -12,7 +14,7 @@ type options struct {
 	key     string
 	keySet  bool
 	header  http.Header
-	timeout time.Duration
+	timeout *time.Duration // nil for none
 	meta    *Meta
 }
 
@@ -25,7 +27,9 @@ func WithIdempotencyKey(key string) Option {
 }
 
 // WithHeader sets a header of the call's requests, over what the layers would
-// set.
+// set. Headers that net/http takes from elsewhere, or that HTTP/2 forbids, are an
+// [errs.ClientError]: Host, Content-Length, Transfer-Encoding, Trailer, Connection,
+// Keep-Alive, Proxy-Connection, TE and Upgrade.
 func WithHeader(name, value string) Option {
 	return func(o *options) {
 		if o.header == nil {
@@ -38,12 +42,12 @@ func WithHeader(name, value string) Option {
 // WithTimeout bounds the whole call, with all its attempts and waits. When it
 // ends an attempt, the error is an [errs.CanceledError] that matches
 // [context.DeadlineExceeded]. A wait that would outlast it is not begun: that is
-// an [errs.RetryExhaustedError] with the last failure. 0 or less ends the call at
-// once.
+// an [errs.RetryExhaustedError] with the last failure. Of several timeouts the
+// shortest holds. With 0 or less nothing is sent: the time is up at once.
 func WithTimeout(d time.Duration) Option {
 	return func(o *options) {
-		if o.timeout == 0 || d < o.timeout {
-			o.timeout = max(d, 1)
+		if o.timeout == nil || d < *o.timeout {
+			o.timeout = &d
 		}
 	}
 }
@@ -58,4 +62,21 @@ type Meta struct {
 // WithMeta fills meta in when the call succeeds.
 func WithMeta(meta *Meta) Option {
 	return func(o *options) { o.meta = meta }
+}
+
+// unsettable are headers that net/http would drop, or HTTP/2 refuse.
+var unsettable = []string{"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// checkHeader finds headers that can't be set.
+func checkHeader(h http.Header) error {
+	for _, name := range unsettable {
+		if _, set := h[name]; !set {
+			continue
+		}
+		if name == "Host" {
+			return &errs.ClientError{Field: "header Host", Problem: "can't be set: name the host in the client's URL, or set req.Host in a layer of your own"}
+		}
+		return &errs.ClientError{Field: "header " + name, Problem: "can't be set: it belongs to the connection, and the base transport decides on it; leave it out"}
+	}
+	return nil
 }

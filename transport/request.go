@@ -27,7 +27,12 @@ type Request struct {
 
 	Values []string   // the path values, in order; escaped when sent
 	Query  url.Values // the query; may be nil
-	Body   any        // encoded as the JSON body; nil for no body
+
+	// Body is encoded as the JSON body; nil for no body. JSON text that exists
+	// already is a jsontext.Value or a json.RawMessage. What encodes to a JSON
+	// string, as a []byte or a string does, and an io.Reader are refused with an
+	// [errs.ClientError].
+	Body any
 }
 
 // Result is the response to a [Request].

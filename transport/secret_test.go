@@ -5,7 +5,6 @@ import (
 	stdjson "encoding/json"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -59,52 +58,5 @@ func TestNoPrintShowsASecret(t *testing.T) {
 	}
 	if !(transport.Secret{}).IsZero() || secret.IsZero() {
 		t.Error("IsZero is wrong")
-	}
-}
-
-// Tools that print a value for debugging read it by reflection and call no
-// methods.
-func TestNoDumpByReflectionShowsASecret(t *testing.T) {
-	t.Parallel()
-	const canary = "pf_canary_4711"
-	cfg := middleware.NewConfig("", canary)
-	for _, v := range []any{cfg, &cfg, struct{ s transport.Secret }{cfg.APIToken}, middleware.Auth("https://api.example", cfg.APIToken)} {
-		var texts []string
-		dump(reflect.ValueOf(v), &texts, 20)
-		if text := strings.Join(texts, " "); strings.Contains(text, canary) {
-			t.Errorf("a dump of %T shows the secret: %s", v, text)
-		}
-	}
-	var texts []string
-	if dump(reflect.ValueOf(struct{ text *string }{new(canary)}), &texts, 20); len(texts) != 1 || texts[0] != canary {
-		t.Errorf("the dump of this test finds %q", texts)
-	}
-}
-
-// dump collects the texts that reflection finds in v.
-func dump(v reflect.Value, texts *[]string, depth int) {
-	if depth == 0 {
-		return
-	}
-	switch v.Kind() {
-	case reflect.String:
-		*texts = append(*texts, v.String())
-	case reflect.Pointer, reflect.Interface:
-		if !v.IsNil() {
-			dump(v.Elem(), texts, depth-1)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			dump(v.Field(i), texts, depth-1)
-		}
-	case reflect.Slice, reflect.Array:
-		for i := range v.Len() {
-			dump(v.Index(i), texts, depth-1)
-		}
-	case reflect.Map:
-		for _, key := range v.MapKeys() {
-			dump(key, texts, depth-1)
-			dump(v.MapIndex(key), texts, depth-1)
-		}
 	}
 }

@@ -19,14 +19,21 @@ import (
 // and don't lose a call. A number of encoding/json keeps its digits. The error
 // is an [errs.ClientError] that names the field that can't be encoded.
 func Encode(v any) (jsontext.Value, error) {
+	if at, found := findEndless(v); found {
+		return nil, notEncoded(at, "it is a pointer that leads to itself")
+	}
 	text, err := json.Marshal(v, encodingOptions)
 	if err != nil {
-		return nil, &errs.ClientError{Field: errs.Words(fieldOf(err)), Problem: "can't be encoded as JSON: " + errs.Words(err.Error())}
+		return nil, notEncoded(placeOf(err), err.Error())
 	}
 	return text, nil
 }
 
 var encodingOptions = json.JoinOptions(Lenient, json.Deterministic(true), json.WithMarshalers(exactNumbers))
+
+func notEncoded(at jsontext.Pointer, why string) error {
+	return &errs.ClientError{Field: errs.Words(fieldAt(at)), Problem: "can't be encoded as JSON: " + errs.Words(why)}
+}
 
 // exactNumbers encodes a number of encoding/json as what it is; its type is a
 // string to encoding/json/v2.
@@ -106,15 +113,20 @@ func Within(parent string, err error) error {
 	return &errs.ClientError{Field: parent + "." + input.Field, Problem: input.Problem}
 }
 
-// fieldOf returns the name of what couldn't be encoded, as the caller knows it:
-// without the envelope "details".
-func fieldOf(err error) string {
-	var at jsontext.Pointer
+// placeOf returns where in a value encoding failed with err.
+func placeOf(err error) jsontext.Pointer {
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		at = semantic.JSONPointer
-	} else if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		at = syntax.JSONPointer
+		return semantic.JSONPointer
 	}
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return syntax.JSONPointer
+	}
+	return ""
+}
+
+// fieldAt returns the name of the field at a place, as the caller knows it: without
+// the envelope "details".
+func fieldAt(at jsontext.Pointer) string {
 	var field strings.Builder
 	for token := range at.Tokens() {
 		switch _, err := strconv.ParseUint(token, 10, 32); {

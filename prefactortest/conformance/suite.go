@@ -28,9 +28,39 @@ type SuiteOption func(*suite)
 // no waits, and not that attempts are used up before a call fails in the storm.
 func Hedged() SuiteOption { return func(s *suite) { s.hedged = true } }
 
+// OwnRetry means that the stack has a retry of its own, or none. The suite then
+// doesn't check what is policy:
+//
+//   - which failures are retried, and how often
+//   - how long the waits are, and whether one is begun that would outlast the
+//     deadline
+//   - that an error matches [errs.ErrExhausted], and holds earlier attempts
+//
+// A call may then succeed or fail, whatever the fault. All else is checked. In
+// particular, a success isn't repeated, each attempt has the call's key, a
+// call is applied once at most and its error reports whether it may have been
+// applied, a request never comes earlier than Retry-After allows, a call ends at
+// once when its context ends, and each response is bounded and closed.
+func OwnRetry() SuiteOption { return func(s *suite) { s.ownRetry = true } }
+
+// OwnAuth means that the stack sends credentials of its own in place of
+// [middleware.Config.APIToken], or none. The suite replaces the Authorization
+// header of what arrives at the base, so that the fake accepts every request. It
+// doesn't check what is policy:
+//
+//   - which requests get the stack's own credentials
+//   - whether a 401 is repeated with fresh ones
+//
+// All else is checked. In particular, no error shows an Authorization header, no
+// redirect is followed, and if the stack sends the APIToken after all, it goes
+// only to the configured origin.
+func OwnAuth() SuiteOption { return func(s *suite) { s.ownAuth = true } }
+
 type suite struct {
-	build  Build
-	hedged bool
+	build    Build
+	hedged   bool
+	ownRetry bool
+	ownAuth  bool
 }
 
 func newSuite(build Build, options []SuiteOption) *suite {
@@ -66,7 +96,7 @@ func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base htt
 	if tune != nil {
 		tune(&cfg)
 	}
-	watched := &watchedBase{RoundTripper: base}
+	watched := &watchedBase{RoundTripper: s.authorized(base)}
 	rt, err := s.build(cfg, watched)
 	if err != nil {
 		t.Fatalf("building the stack: %v", err)
@@ -76,6 +106,15 @@ func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base htt
 		t.Fatal(err)
 	}
 	return &rig{fake: fake, client: client, base: watched, instance: activeInstance(t, fake)}
+}
+
+// fake makes a fake. The test fails if an injected fault strikes too few
+// requests, unless the number of requests is the stack's own policy.
+func (s *suite) fake(t *testing.T) *prefactortest.Fake {
+	if s.ownRetry {
+		return prefactortest.New()
+	}
+	return prefactortest.New(prefactortest.WithT(t))
 }
 
 // activeInstance registers and starts an instance.
@@ -149,7 +188,7 @@ func (r *rig) checkInvariants(t *testing.T, err error) {
 	if open := r.base.open.Load(); open != 0 {
 		broken(t, holdsBodies, journal, "%d response bodies are open", open)
 	}
-	if n := r.base.read.Load(); n > transport.MaxAnswer+(1<<20) {
+	if n := r.base.longest.Load(); n > transport.MaxAnswer+(1<<20) {
 		broken(t, holdsBound, journal, "%d bytes of a response were read", n)
 	}
 }
@@ -172,10 +211,18 @@ func (r *rig) checkKeys(t *testing.T, journal []prefactortest.Exchange, err erro
 	}
 }
 
-// checkError checks that err doesn't show the token.
+// checkError checks that err doesn't show the token, nor other credentials that
+// the stack sent.
 func (r *rig) checkError(t *testing.T, journal []prefactortest.Exchange, err error) {
 	t.Helper()
-	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), prefactortest.Token) {
-		broken(t, holdsToken, journal, "the error shows the token")
+	if err == nil {
+		return
+	}
+	text := fmt.Sprintf("%v %+v %#v", err, err, err)
+	for _, secret := range append(r.base.credentials(), prefactortest.Token) {
+		if strings.Contains(text, secret) {
+			broken(t, holdsToken, journal, "the error shows the token")
+			return
+		}
 	}
 }

@@ -61,6 +61,7 @@ type suite struct {
 	hedged   bool
 	ownRetry bool
 	ownAuth  bool
+	dog      watchdog
 }
 
 func newSuite(build Build, options []SuiteOption) *suite {
@@ -74,11 +75,21 @@ func newSuite(build Build, options []SuiteOption) *suite {
 // inBubble runs a test of the stack in virtual time.
 func (s *suite) inBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	watchGoroutines(func(strays func() []string) {
+	s.watched(t, func(strays func() []string) {
 		if inBubble(t, f) {
 			broken(t, holdsConcurrent, nil, "goroutines are left that never end, in %s", strings.Join(strays(), ", "))
 		}
 	})
+}
+
+// watched runs a part of a test, and ends the test if that part hangs.
+func (s *suite) watched(t *testing.T, f func(strays func() []string)) {
+	t.Helper()
+	s.dog.at("the test")
+	if hang := s.dog.watch(t, f); hang != "" {
+		broken(t, holdsWaits, nil, "%s", hang)
+		t.FailNow()
+	}
 }
 
 // A rig is a stack under test with its fake.

@@ -36,14 +36,14 @@ func TestStorm(t *testing.T, build Build, spans int, options ...SuiteOption) {
 		spans /= 10
 	}
 	t.Run("in memory", func(t *testing.T) {
-		watchGoroutines(func(strays func() []string) {
+		s.watched(t, func(strays func() []string) {
 			fake := prefactortest.New()
 			s.rig(t, fake, "http://localhost", fake.RoundTripper(), milliseconds).storm(t, s, spans)
 			checkStrays(t, strays)
 		})
 	})
 	t.Run("over TCP", func(t *testing.T) {
-		watchGoroutines(func(strays func() []string) {
+		s.watched(t, func(strays func() []string) {
 			server, err := prefactortest.New().Listen("127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -130,6 +130,7 @@ func (r *rig) storm(t *testing.T, s *suite, spans int) {
 				mu.Lock()
 				calls = append(calls, mine...)
 				mu.Unlock()
+				s.dog.at("the storm")
 			}
 		})
 	}

@@ -34,12 +34,15 @@ func Hedged() SuiteOption { return func(s *suite) { s.hedged = true } }
 //   - which failures are retried, and how often
 //   - how long the waits are, and whether one is begun that would outlast the
 //     deadline
-//   - that an error matches [errs.ErrExhausted], and holds earlier attempts
+//   - whether a retry_after_ms in the body is waited for, which is an extension
+//     of the API
+//   - that an error matches [errs.ErrExhausted]
 //
 // A call may then succeed or fail, whatever the fault. All else is checked. In
 // particular, a success isn't repeated, each attempt has the call's key, a
 // call is applied once at most and its error reports whether it may have been
-// applied, a request never comes earlier than Retry-After allows, a call ends at
+// applied, a request never comes earlier than a Retry-After header
+// allows, a call ends at
 // once when its context ends, and each response is bounded and closed.
 func OwnRetry() SuiteOption { return func(s *suite) { s.ownRetry = true } }
 
@@ -96,6 +99,7 @@ func (s *suite) watched(t *testing.T, f func(strays func() []string)) {
 type rig struct {
 	fake     *prefactortest.Fake
 	client   *transport.Client
+	rt       http.RoundTripper // the stack
 	base     *watchedBase
 	instance string
 }
@@ -116,7 +120,27 @@ func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base htt
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{fake: fake, client: client, base: watched, instance: activeInstance(t, fake)}
+	return &rig{fake: fake, client: client, rt: rt, base: watched, instance: activeInstance(t, fake)}
+}
+
+// checkReach makes one call, which must reach the base. Otherwise it ends the test,
+// because nothing else would prove anything.
+func (s *suite) checkReach(t *testing.T) {
+	t.Helper()
+	s.watched(t, func(strays func() []string) {
+		inBubble(t, func(t *testing.T) {
+			fake := s.fake(t)
+			r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
+			err := r.create(t.Context())
+			if len(of(spanCreate, fake.Journal())) == 0 {
+				broken(t, holdsReach, nil, "the first call didn't reach it, and returned the error %v: build the stack on the base that Build gets", err)
+			}
+			if inSocket(strays()) {
+				broken(t, holdsReach, nil, "the first call used a socket: send over the base, also what layers send of their own")
+				closeSockets(r.rt, strays)
+			}
+		})
+	})
 }
 
 // fake makes a fake. The test fails if an injected fault strikes too few

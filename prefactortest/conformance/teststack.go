@@ -20,6 +20,7 @@ import (
 // invariant fails the test with a text that names it and what was seen, and with
 // the exchanges that show it:
 //
+//   - A call reaches the base, and nothing is sent elsewhere.
 //   - One call has one idempotency key, the same on every attempt, hedge and
 //     replay. A caller's key is never replaced.
 //   - A call that succeeded was applied exactly once. One that failed was applied
@@ -46,8 +47,9 @@ import (
 // Most tests run in testing/synctest bubbles: call TestStack outside a bubble.
 func TestStack(t *testing.T, build Build, options ...SuiteOption) {
 	s := newSuite(build, options)
-	t.Run("faults", func(t *testing.T) { TestFaults(t, build, options...) })
-	t.Run("storm", func(t *testing.T) { TestStorm(t, build, 500, options...) })
+	s.checkReach(t)
+	t.Run("faults", s.testFaults)
+	t.Run("storm", func(t *testing.T) { s.testStorm(t, 500) })
 	t.Run("keys", func(t *testing.T) { s.inBubble(t, s.testKeys) })
 	t.Run("responses", func(t *testing.T) { s.inBubble(t, s.testAnswers) })
 	t.Run("credentials", s.testCredentials)

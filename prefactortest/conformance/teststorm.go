@@ -32,6 +32,11 @@ import (
 //   - no body stays open, and no goroutine is left
 func TestStorm(t *testing.T, build Build, spans int, options ...SuiteOption) {
 	s := newSuite(build, options)
+	s.checkReach(t)
+	s.testStorm(t, spans)
+}
+
+func (s *suite) testStorm(t *testing.T, spans int) {
 	if testing.Short() {
 		spans /= 10
 	}

@@ -5,13 +5,16 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 	"github.com/failsafe-go/failsafe-go/budget"
 
+	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
@@ -21,38 +24,72 @@ func TestLayersFollowTheRules(t *testing.T) {
 	origin, token := "http://localhost", transport.NewSecret("token-of-the-layer")
 	policy := middleware.DefaultRetryPolicy()
 	refreshing := middleware.RefreshingToken(func(context.Context) (transport.Secret, error) { return token, nil })
-	open := middleware.NewBreaker()
-	open.Open()
 	for name, layer := range map[string]transport.Layer{
-		"identify":              middleware.Identify("billing@1.2.3"),
-		"idempotency":           middleware.Idempotency("billing-"),
-		"retry":                 middleware.Retry(policy),
-		"retry with a budget":   middleware.Retry(policy, middleware.RetryBudget(budget.New())),
-		"timeout":               middleware.Timeout(30 * time.Second),
-		"classify":              middleware.Classify(),
-		"envelope":              middleware.Envelope(transport.MaxAnswer),
-		"auth":                  middleware.Auth(origin, token),
-		"auth with a refresh":   middleware.Auth(origin, refreshing),
-		"auth elsewhere":        middleware.Auth("https://elsewhere.test", token),
-		"breaker":               middleware.Breaker(middleware.NewBreaker()),
-		"breaker that is open":  middleware.Breaker(open),
-		"ratelimit":             middleware.RateLimit(middleware.NewRateLimiter(1_000_000), time.Minute),
-		"ratelimit exceeded":    middleware.RateLimit(middleware.NewRateLimiter(1), 0),
-		"bulkhead":              middleware.Bulkhead(middleware.NewBulkhead(64), 0),
-		"bulkhead that is full": middleware.Bulkhead(middleware.NewBulkhead(0), 0),
-		"bulkhead that queues":  middleware.Bulkhead(middleware.NewBulkhead(8), time.Minute),
-		"hedge":                 middleware.Hedge(middleware.NewHedge(time.Second)),
-		"hedge at once":         middleware.Hedge(middleware.NewHedge(time.Microsecond)),
-		"adaptive":              middleware.Adaptive(adaptivelimiter.NewWithDefaults[any](), time.Minute),
-		"log":                   middleware.Log(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})), middleware.LogBodies(1000)),
-		"observe":               middleware.Observe("observe", middleware.ObserverFunc(func(context.Context, transport.Event) {})),
-		"control":               middleware.OnControl(func(context.Context, middleware.Control) {}),
+		"identify":             middleware.Identify("billing@1.2.3"),
+		"idempotency":          middleware.Idempotency("billing-"),
+		"retry":                middleware.Retry(policy),
+		"retry with a budget":  middleware.Retry(policy, middleware.RetryBudget(budget.New())),
+		"timeout":              middleware.Timeout(30 * time.Second),
+		"classify":             middleware.Classify(),
+		"envelope":             middleware.Envelope(transport.MaxAnswer),
+		"auth":                 middleware.Auth(origin, token),
+		"auth with a refresh":  middleware.Auth(origin, refreshing),
+		"auth elsewhere":       middleware.Auth("https://elsewhere.test", token),
+		"breaker":              middleware.Breaker(middleware.NewBreaker()),
+		"ratelimit":            middleware.RateLimit(middleware.NewRateLimiter(1_000_000), time.Minute),
+		"bulkhead":             middleware.Bulkhead(middleware.NewBulkhead(64), 0),
+		"bulkhead that queues": middleware.Bulkhead(middleware.NewBulkhead(8), time.Minute),
+		"hedge":                middleware.Hedge(middleware.NewHedge(time.Second)),
+		"hedge at once":        middleware.Hedge(middleware.NewHedge(time.Microsecond)),
+		"adaptive":             middleware.Adaptive(adaptivelimiter.NewWithDefaults[any](), time.Minute),
+		"log":                  middleware.Log(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})), middleware.LogBodies(1000)),
+		"observe":              middleware.Observe("observe", middleware.ObserverFunc(func(context.Context, transport.Event) {})),
+		"control":              middleware.OnControl(func(context.Context, middleware.Control) {}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conformance.TestLayer(t, layer)
 		})
 	}
+}
+
+func TestRefusingLayersCloseTheRequestBody(t *testing.T) {
+	t.Parallel()
+	open, spent := middleware.NewBreaker(), middleware.NewRateLimiter(1)
+	open.Open()
+	spent.TryAcquirePermit()
+	for name, layer := range map[string]transport.Layer{
+		"breaker":   middleware.Breaker(open),
+		"ratelimit": middleware.RateLimit(spent, 0),
+		"bulkhead":  middleware.Bulkhead(middleware.NewBulkhead(0), 0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rt, err := transport.NewStack(layer).RoundTripper(prefactortest.New().RoundTripper())
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := &closeNoting{Reader: strings.NewReader("{}")}
+			req, err := http.NewRequest(http.MethodPost, "http://localhost/api/v1/agent_spans", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := rt.RoundTrip(req); errs.KindOf(err) != errs.KindRejected || !body.closed {
+				t.Errorf("the error is %v, and the body is closed: %v", err, body.closed)
+			}
+		})
+	}
+}
+
+// closeNoting is a body that knows whether it is closed.
+type closeNoting struct {
+	io.Reader
+	closed bool
+}
+
+func (b *closeNoting) Close() error {
+	b.closed = true
+	return nil
 }
 
 func buildDefault(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {

@@ -27,7 +27,7 @@ type Answer struct {
 	header   http.Header
 	body     []byte
 	readErr  error       // why the body couldn't be read to its end
-	unstated bool           // nothing said how long the body would be
+	unstated bool        // nothing said how long the body would be
 	streamed bool        // the body was left alone
 	source   http.Header // of the response that the body was read from
 

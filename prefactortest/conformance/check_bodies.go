@@ -3,31 +3,20 @@ package conformance
 import (
 	"context"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
-// checkClosed looks for open bodies, those of s (unless nil) and of all
-// responses.
-func (tr *trial) checkClosed(on string, s *shipment) {
-	if s != nil && s.open() > 0 {
-		tr.broken(ruleRequestBody, "on %s %d of %d are open", on, s.open(), len(s.bodies))
-	}
-	if n := tr.probe.open(); n > 0 {
-		tr.broken(ruleAnswerBody, "on %s %d of %d are open", on, n, len(tr.probe.bodies))
-	}
-}
-
 // checkOnce sends a request without GetBody.
 func (w *workbench) checkOnce() {
 	for name, script := range map[string]answerer{"503": always(503), "an error": breakOff} {
 		tr := w.on(&probe{script: script})
-		s := ship(context.Background())
-		s.GetBody = nil
-		tr.send(s)
-		tr.end()
-		tr.checkClosed(name+" without GetBody", s)
+		req := ship(context.Background())
+		req.GetBody = nil
+		tr.send(req)
+		tr.end(name + " without GetBody")
 		switch seen := tr.probe.seen(); {
 		case len(seen) > 1:
 			w.broken(ruleReplay, "a body without GetBody was sent %d times", len(seen))
@@ -39,30 +28,43 @@ func (w *workbench) checkOnce() {
 
 // checkRefusals sends requests that a layer may refuse.
 func (w *workbench) checkRefusals() {
-	for name, edit := range map[string]func(*shipment){
-		"two keys that differ": func(s *shipment) {
-			s.Header.Set(transport.KeyHeader, "the-header's-other-key")
-			s.rebody(`{"idempotency_key":"the-bodys-key"}`)
-		},
-		"a key that is too long": func(s *shipment) { s.Header.Set(transport.KeyHeader, strings.Repeat("k", 300)) },
-		"a GetBody that fails":   func(s *shipment) { s.GetBody = func() (io.ReadCloser, error) { return nil, errProbe } },
-		"another host":           func(s *shipment) { s.URL.Host, s.Host = "elsewhere.example", "elsewhere.example" },
+	for _, tt := range []struct {
+		name string
+		text string
+		edit func(*http.Request)
+	}{
+		{"two keys that differ", `{"idempotency_key":"the-bodys-key"}`, func(req *http.Request) { req.Header.Set(transport.KeyHeader, "the-header's-other-key") }},
+		{"a key that is too long", layerBody, func(req *http.Request) { req.Header.Set(transport.KeyHeader, strings.Repeat("k", 300)) }},
+		{"a GetBody that fails", layerBody, func(req *http.Request) { req.GetBody = func() (io.ReadCloser, error) { return nil, errProbe } }},
+		{"another host", layerBody, func(req *http.Request) { req.URL.Host, req.Host = "elsewhere.example", "elsewhere.example" }},
+		{"https", layerBody, func(req *http.Request) { req.URL.Scheme = "https" }},
+		{"another path", layerBody, func(req *http.Request) { req.URL.Path = "/" }},
+		{"a long query", layerBody, func(req *http.Request) { req.URL.RawQuery = strings.Repeat("q", 16<<10) }},
+		{"another method", layerBody, func(req *http.Request) { req.Method = http.MethodDelete }},
+		{"a method of its own", layerBody, func(req *http.Request) { req.Method = "PROBE" }},
+		{"an empty header", layerBody, func(req *http.Request) { clear(req.Header) }},
+		{"another media type", "a text", func(req *http.Request) { req.Header.Set("Content-Type", "text/plain") }},
+		{"a body of unknown length", layerBody, func(req *http.Request) { req.ContentLength = -1 }},
+		{"a large body", `{"filler":"` + strings.Repeat("x", 2<<20) + `"}`, func(*http.Request) {}},
 	} {
 		tr := w.on(&probe{script: first(1, 503)})
-		s := ship(context.Background())
-		edit(s)
-		l := tr.send(s)
-		tr.end()
-		tr.checkClosed(name, s)
-		if l.resp != nil && l.err != nil || l.resp == nil && l.err == nil {
-			w.broken(ruleEither, "on %s the response is %v and the error %v", name, l.resp, l.err)
-		}
+		req := shipText(context.Background(), tt.text)
+		tt.edit(req)
+		l := tr.send(req)
+		tr.end(tt.name)
+		tr.checkEither(tt.name, l)
 	}
 }
 
-// rebody replaces the request's body.
-func (s *shipment) rebody(body string) {
-	s.bodies = nil
-	s.text = body
-	s.Body, s.ContentLength = s.body(), int64(len(body))
+// checkFailures makes many requests fail, so that a layer that counts failures
+// may begin to refuse.
+func (w *workbench) checkFailures() {
+	const failures = 50
+	for name, script := range map[string]answerer{"many 503s": always(503), "many errors": breakOff} {
+		tr := w.on(&probe{script: script})
+		for range failures {
+			tr.checkEither(name, tr.send(ship(context.Background())))
+		}
+		tr.end(name)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -56,16 +57,40 @@ func (w *workbench) checkEnd(name string, answers answerer, send func(*trial, co
 	ctx, stop := ending(context.Background())
 	defer stop()
 	l := send(tr, ctx)
-	tr.end()
-	tr.checkClosed(name, nil)
+	tr.end(name)
 	last := tr.probe.last()
 	inFlight := last != nil && last.err != nil && errors.Is(last.err, want)
 	switch {
 	case l.hung:
-		w.broken(ruleContext, "%s never ends", name)
+		w.broken(ruleEnds, "%s never ends", name)
 	case l.took > patience:
 		w.broken(ruleContext, "%s ends %s too late", name, l.took-patience)
 	case inFlight && !errors.Is(l.failure(), want):
 		w.broken(ruleContext, "%s ends in an error that doesn't match %q: %v", name, want, l.failure())
+	}
+}
+
+// checkQueue ends the context of a request while another one is in flight, for
+// which it may have to wait.
+func (w *workbench) checkQueue() {
+	const name, patience = "a request whose deadline passes while another is in flight", time.Second
+	tr := w.on(&probe{script: func(n int, req *http.Request) (*http.Response, error) {
+		if n == 1 {
+			if err := sleep(req.Context(), time.Hour); err != nil {
+				return nil, err
+			}
+		}
+		return document(req, 200), nil
+	}})
+	var first sync.WaitGroup
+	first.Go(func() { tr.send(ship(context.Background())) })
+	time.Sleep(time.Millisecond) // it is in flight now
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	l := tr.send(ship(ctx))
+	first.Wait()
+	tr.end(name)
+	if l.took > patience {
+		w.broken(ruleContext, "%s ends %s too late", name, l.took-patience)
 	}
 }

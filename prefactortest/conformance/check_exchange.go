@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prefactordev/prefactor-go/transport"
@@ -31,41 +33,40 @@ func (w *workbench) checkExchange() {
 	} {
 		for _, late := range []bool{false, true} {
 			tr := w.on(&probe{script: tt.script, late: late})
-			s := ship(context.Background())
-			before := *s.Request
-			header := s.Header.Clone()
-			target := s.URL.String()
-			l := tr.send(s)
-			tr.end()
-			tr.checkOwner(tt.name, s, &before, header, target)
-			tr.checkClosed(tt.name, s)
+			req := ship(context.Background())
+			tr.track(req)
+			before := *req
+			header := req.Header.Clone()
+			target := req.URL.String()
+			l := tr.sendTracked(req)
+			tr.end(tt.name)
+			tr.checkOwner(tt.name, req, &before, header, target)
 			tr.checkSent(tt.name)
 			tr.checkLanding(tt.name, l)
 		}
 		tr := w.on(&probe{script: tt.script})
 		l := tr.call(context.Background())
-		tr.end()
-		tr.checkClosed(tt.name, nil)
+		tr.end(tt.name)
 		tr.checkSent(tt.name)
 		tr.checkInner(tt.name, l)
 	}
 }
 
 // checkOwner compares a request with what it was before it was sent.
-func (tr *trial) checkOwner(on string, s *shipment, before *http.Request, header http.Header, target string) {
+func (tr *trial) checkOwner(on string, after, before *http.Request, header http.Header, target string) {
 	var changed []string
 	note := func(name string, same bool) {
 		if !same {
 			changed = append(changed, name)
 		}
 	}
-	note("Method", s.Method == before.Method)
-	note("URL", s.URL == before.URL && s.URL.String() == target)
-	note("Host", s.Host == before.Host)
-	note("Body", s.Body == before.Body)
-	note("GetBody", s.GetBody != nil)
-	note("ContentLength", s.ContentLength == before.ContentLength)
-	if fields := difference(header, s.Header); fields != "" {
+	note("Method", after.Method == before.Method)
+	note("URL", after.URL == before.URL && after.URL.String() == target)
+	note("Host", after.Host == before.Host)
+	note("Body", after.Body == before.Body)
+	note("GetBody", after.GetBody != nil)
+	note("ContentLength", after.ContentLength == before.ContentLength)
+	if fields := difference(header, after.Header); fields != "" {
 		changed = append(changed, "Header "+fields)
 	}
 	if len(changed) > 0 {
@@ -105,18 +106,46 @@ func (tr *trial) checkLanding(on string, l *landing) {
 		tr.broken(rulePanic, "on %s the layer panics: %v", on, l.panicked)
 		return
 	case l.hung:
-		tr.broken(ruleContext, "on %s the request doesn't end within %s", on, longest)
+		tr.broken(ruleEnds, "on %s the request doesn't end within %s", on, longest)
 		return
-	case l.resp != nil && l.err != nil:
-		tr.broken(ruleEither, "on %s both are returned: %s and the error %v", on, l.resp.Status, l.err)
-	case l.resp == nil && l.err == nil:
-		tr.broken(ruleEither, "on %s neither is returned", on)
+	case !tr.checkEither(on, l):
 	case l.resp != nil && l.resp.Body == nil:
 		tr.broken(ruleUnchanged, "on %s the response has a nil Body", on)
 	case l.err != nil && last != nil && last.resp != nil:
-		tr.broken(ruleStatus, "the base responded %d, and the layer returned the error %v", last.resp.StatusCode, l.err)
+		tr.broken(ruleStatus, "the base responded %s, and the layer returned the error %v", last.status, l.err)
+	case l.resp != nil && last != nil && last.resp != nil:
+		tr.checkUnchanged(on, l, last)
 	}
 	tr.checkInner(on, l)
+}
+
+// checkEither checks that there is a response or an error.
+func (tr *trial) checkEither(on string, l *landing) bool {
+	switch {
+	case l.panicked != nil:
+	case l.resp != nil && l.err != nil:
+		tr.broken(ruleEither, "on %s both are returned: %s and the error %v", on, l.resp.Status, l.err)
+		return false
+	case l.resp == nil && l.err == nil:
+		tr.broken(ruleEither, "on %s neither is returned", on)
+		return false
+	}
+	return true
+}
+
+// checkUnchanged compares a response with that of the probe.
+func (tr *trial) checkUnchanged(on string, l *landing, last *sighting) {
+	if l.resp.Status != last.status || !strings.HasPrefix(last.status, strconv.Itoa(l.resp.StatusCode)+" ") {
+		tr.broken(ruleUnchanged, "on %s the status is %d (%q), the base responded %q", on, l.resp.StatusCode, l.resp.Status, last.status)
+	}
+	for name, values := range last.sent {
+		if got := l.resp.Header[name]; !slices.Equal(got, values) {
+			tr.broken(ruleUnchanged, "on %s the header %s is %q, the base sent %q", on, name, got, values)
+		}
+	}
+	if n := l.resp.ContentLength; n >= 0 && n != int64(len(l.body)) && l.bodyErr == nil && l.resp.Request.Method != http.MethodHead {
+		tr.broken(ruleUnchanged, "on %s ContentLength is %d, and the body has %d bytes", on, n, len(l.body))
+	}
 }
 
 // checkInner checks that the layer's error wraps the probe's.

@@ -30,5 +30,5 @@ func (w *workbench) checkPanic() {
 	if l := tr.send(ship(context.Background())); works && l.failure() != nil {
 		w.broken(rulePanic, "after %d panics requests fail: %v", panics, l.failure())
 	}
-	tr.end()
+	tr.end("panics")
 }

@@ -21,13 +21,13 @@ func (w *workbench) checkSecret() {
 		{succeed, ended},
 	} {
 		tr := w.on(&probe{script: tt.script})
-		s := ship(tt.ctx)
-		s.URL.RawQuery = "token=" + secret
-		s.Header.Set("Authorization", "Bearer "+secret)
-		s.Header.Set("Cookie", "session="+secret)
-		s.Header.Set("X-Api-Key", secret)
-		l := tr.send(s)
-		tr.end()
+		req := ship(tt.ctx)
+		req.URL.RawQuery = "token=" + secret
+		req.Header.Set("Authorization", "Bearer "+secret)
+		req.Header.Set("Cookie", "session="+secret)
+		req.Header.Set("X-Api-Key", secret)
+		l := tr.send(req)
+		tr.end("a request with secrets")
 		if err := l.failure(); err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), secret) {
 			w.broken(ruleSecret, "an error of %T shows a header or the query", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,15 @@ import (
 //   - No error shows the token.
 func TestFaults(t *testing.T, build Build, options ...SuiteOption) {
 	s := newSuite(build, options)
+	s.checkReach(t)
+	s.testFaults(t)
+}
+
+func (s *suite) testFaults(t *testing.T) {
 	for _, row := range faultTable() {
+		if s.ownAuth && row.status == http.StatusUnauthorized {
+			continue
+		}
 		t.Run(row.name, func(t *testing.T) {
 			s.inBubble(t, func(t *testing.T) { s.runRow(t, row) })
 		})
@@ -56,12 +65,14 @@ type faultRow struct {
 	connections int           // that they must use; 0 for any number
 	waits       time.Duration // how long the call must take, give or take a quarter
 	exactly     bool          // it must take exactly waits
-	atLeast     bool          // it mustn't take less than waits
+	ask         time.Duration // the wait that the server asks for in its first response
+	askInBody   bool          // not in a header
 
 	is     []error // what the error must match; empty for a success
 	not    []error // what it must not match
 	status int     // of the APIError; 0 for any error or none
 	check  func(*errs.Error) (broken invariant, problem string)
+	policy bool // how it ends depends on the retry policy
 
 	holds invariant // the invariant of is, not, status and requests; "" for holdsRepeats
 }
@@ -92,21 +103,22 @@ func faultTable() []faultRow {
 		{name: "401 isn't retried with a fixed token", faults: faults{create.Reply(401)},
 			requests: 1, exactly: true, is: []error{errs.ErrAuth}, not: []error{errs.ErrExhausted}, status: 401, check: notApplied},
 		{name: "429 with Retry-After in seconds", faults: faults{create.Reply(429).RetryAfter(7 * time.Second)},
-			requests: 2, connections: 1, waits: 7 * time.Second, atLeast: true},
+			requests: 2, connections: 1, waits: 7 * time.Second, ask: 7 * time.Second},
 		{name: "429 with Retry-After as a date", faults: faults{create.Reply(429).RetryAfterDate(7 * time.Second)},
-			requests: 2, waits: 7 * time.Second, atLeast: true},
+			requests: 2, waits: 7 * time.Second, ask: 7 * time.Second},
 		{name: "429 with retry_after_ms", faults: faults{create.Reply(429).RetryAfterMS(7 * time.Second)},
-			requests: 2, waits: 7 * time.Second, atLeast: true},
+			requests: 2, waits: 7 * time.Second, ask: 7 * time.Second, askInBody: true},
 		{name: "503 with Retry-After", faults: faults{create.Reply(503).RetryAfter(7 * time.Second)},
-			requests: 2, waits: 7 * time.Second, atLeast: true},
+			requests: 2, waits: 7 * time.Second, ask: 7 * time.Second},
 		{name: "429 with Retry-After beyond the deadline", faults: faults{create.Reply(429).RetryAfter(time.Hour)},
-			tune: longWaits, deadline: 1500 * time.Millisecond, holds: holdsWaits,
+			tune: longWaits, deadline: 1500 * time.Millisecond, ask: time.Hour, policy: true, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, not: []error{context.DeadlineExceeded}, status: 429, check: notApplied},
 		{name: "429 with retry_after_ms beyond the deadline", faults: faults{create.Reply(429).RetryAfterMS(time.Hour)},
-			tune: longWaits, deadline: 1500 * time.Millisecond, holds: holdsWaits,
+			tune: longWaits, deadline: 1500 * time.Millisecond, ask: time.Hour, askInBody: true, policy: true, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, not: []error{context.DeadlineExceeded}, status: 429, check: notApplied},
 		{name: "429 with Retry-After above MaxRetryDelay", faults: faults{create.Reply(429).RetryAfter(time.Hour)},
-			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, status: 429, holds: holdsWaits,
+			ask: time.Hour, holds: holdsWaits,
+			requests: 1, exactly: true, is: []error{errs.ErrExhausted, errs.ErrRateLimited}, status: 429,
 			check: func(e *errs.Error) (invariant, string) {
 				if wait, ok := errs.RetryAfter(e); !ok || wait != time.Hour {
 					return holdsWaits, fmt.Sprintf("the error's RetryAfter is %s, want 1h", wait)
@@ -144,11 +156,11 @@ func faultTable() []faultRow {
 			not: []error{context.DeadlineExceeded, context.Canceled, errs.ErrCanceled}, check: timedOut},
 		{name: "attempt timeout within the body, then success", faults: faults{create.Stall(time.Hour)}, tune: shortAttempts,
 			requests: 2, waits: 5*time.Second + backoff1},
-		{name: "backoff longer than the deadline", faults: always(create.Reply(503)), deadline: 500 * time.Millisecond, holds: holdsWaits,
+		{name: "backoff longer than the deadline", faults: always(create.Reply(503)), deadline: 500 * time.Millisecond, policy: true, holds: holdsWaits,
 			requests: 1, exactly: true, is: []error{errs.ErrExhausted}, not: []error{context.DeadlineExceeded}, status: 503},
-		{name: "second backoff longer than the deadline", faults: always(create.Reply(503)), deadline: 2200 * time.Millisecond, holds: holdsWaits,
+		{name: "second backoff longer than the deadline", faults: always(create.Reply(503)), deadline: 2200 * time.Millisecond, policy: true, holds: holdsWaits,
 			requests: 2, waits: backoff1, is: []error{errs.ErrExhausted}, not: []error{context.DeadlineExceeded}, status: 503},
-		{name: "cancel in a wait", faults: always(create.Reply(503)), cancel: 500 * time.Millisecond, holds: holdsWaits,
+		{name: "cancel in a wait", faults: always(create.Reply(503)), cancel: 500 * time.Millisecond, policy: true, holds: holdsWaits,
 			requests: 1, waits: 500 * time.Millisecond, exactly: true,
 			is: []error{errs.ErrCanceled, context.Canceled, errStop}, not: []error{errs.ErrExhausted}, status: 503},
 		{name: "cancel in flight", faults: always(create.Hang()), cancel: 500 * time.Millisecond, holds: holdsWaits,
@@ -203,7 +215,7 @@ func timedOut(e *errs.Error) (invariant, string) {
 
 // runRow runs one row in a bubble of virtual time.
 func (s *suite) runRow(t *testing.T, row faultRow) {
-	fake := prefactortest.New(prefactortest.WithT(t))
+	fake := s.fake(t)
 	pipe := fake.Pipe()
 	defer pipe.Close()
 	r := s.rig(t, fake, pipe.URL, pipe.Transport(), row.tune)
@@ -241,7 +253,11 @@ func (s *suite) checkResult(t *testing.T, row faultRow, journal []prefactortest.
 		t.Helper()
 		broken(t, cmp.Or(row.holds, holdsRepeats), journal, format+": %v", append(args, err)...)
 	}
-	if len(row.is) == 0 && row.status == 0 {
+	if err == nil && s.ownRetry {
+		return
+	}
+	succeeds := len(row.is) == 0 && row.status == 0
+	if succeeds && !s.ownRetry {
 		if err != nil {
 			wrong("the call failed")
 		}
@@ -252,13 +268,16 @@ func (s *suite) checkResult(t *testing.T, row faultRow, journal []prefactortest.
 		wrong("the error is %T, want an *errs.Error", err)
 		return
 	}
+	if s.ownRetry && (succeeds || row.policy) {
+		return
+	}
 	for _, want := range row.is {
-		if !errors.Is(err, want) {
+		if !errors.Is(err, want) && !s.owns(want) {
 			wrong("the error doesn't match %q", want)
 		}
 	}
 	for _, unwanted := range row.not {
-		if errors.Is(err, unwanted) {
+		if errors.Is(err, unwanted) && !s.owns(unwanted) {
 			wrong("the error matches %q", unwanted)
 		}
 	}
@@ -274,25 +293,39 @@ func (s *suite) checkResult(t *testing.T, row faultRow, journal []prefactortest.
 	}
 }
 
+// owns reports whether it is the stack's own policy that an error matches
+// target.
+func (s *suite) owns(target error) bool { return s.ownRetry && target == errs.ErrExhausted }
+
 // checkTraffic compares the requests, connections and time with the row's.
 func (s *suite) checkTraffic(t *testing.T, row faultRow, journal []prefactortest.Exchange, connections int, elapsed time.Duration) {
 	t.Helper()
 	if s.hedged {
 		return
 	}
-	if n := len(journal); n != row.requests {
+	if row.ask > 0 && len(journal) > 1 && !(row.askInBody && s.ownRetry) {
+		if wait := journal[1].Time.Sub(journal[0].Time); wait < row.ask {
+			broken(t, holdsWaits, journal, "the server asked for a wait of %s, and got the next request after %s", row.ask, wait)
+		}
+	}
+	if end := cmp.Or(row.cancel, row.deadline); end > 0 && elapsed > end {
+		broken(t, holdsWaits, journal, "the call took %s, its context ended after %s", elapsed, end)
+		return
+	}
+	free := s.ownRetry && row.faults != nil
+	if n := len(journal); n != row.requests && !free {
 		broken(t, cmp.Or(row.holds, holdsRepeats), journal, "the server got %d requests, want %d", n, row.requests)
 		return
 	}
-	if row.connections != 0 && connections != row.connections {
+	if connections != row.connections && (row.connections == 1 || row.connections > 1 && !free) {
 		broken(t, holdsBodies, journal, "the requests used %d connections, want %d", connections, row.connections)
 	}
-	least, most := row.waits*3/4, row.waits*5/4
-	if row.atLeast || row.exactly {
-		least = row.waits
+	if free {
+		return
 	}
+	least, most := row.waits*3/4, row.waits*5/4
 	if row.exactly {
-		most = row.waits
+		least, most = row.waits, row.waits
 	}
 	if elapsed < least || elapsed > most {
 		broken(t, holdsWaits, journal, "the call took %s, want %s to %s", elapsed, least, most)
@@ -302,7 +335,7 @@ func (s *suite) checkTraffic(t *testing.T, row faultRow, journal []prefactortest
 // cancelMany cancels a thousand calls in flight. The bubble finds leaked
 // goroutines.
 func (s *suite) cancelMany(t *testing.T) {
-	fake := prefactortest.New(prefactortest.WithT(t))
+	fake := s.fake(t)
 	pipe := fake.Pipe()
 	defer pipe.Close()
 	r := s.rig(t, fake, pipe.URL, pipe.Transport(), nil)

@@ -13,6 +13,7 @@ import (
 type invariant string
 
 const (
+	holdsReach      invariant = "every call is sent through the base that the stack is built on, and nothing is sent elsewhere"
 	holdsKey        invariant = "one call has one idempotency key, the same on every attempt, hedge and replay, and a caller's key is never replaced"
 	holdsOnce       invariant = "a call that succeeded was applied exactly once, one that failed at most once, and its error says whether it may have been applied"
 	holdsToken      invariant = "the token goes only to the configured origin, over https, or http on loopback, and no error shows it"

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -17,7 +18,7 @@ type probe struct {
 	mu        sync.Mutex
 	sightings []*sighting
 	bodies    []*trackedBody // of the responses
-	idle      int            // how often CloseIdleConnections was called
+	idle      int            // see closed
 	readers   sync.WaitGroup
 }
 
@@ -34,8 +35,10 @@ type sighting struct {
 	bodyErr error
 	replay  []byte // from GetBody; nil without it
 
-	resp *http.Response // the probe's response
-	err  error
+	resp   *http.Response // the probe's response, and what the probe set in it
+	status string
+	sent   http.Header
+	err    error
 }
 
 func (p *probe) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -58,8 +61,11 @@ func (p *probe) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := p.script(n, req)
 	s.resp, s.err = resp, err
+	if resp != nil {
+		s.status, s.sent = resp.Status, resp.Header.Clone()
+	}
 	if resp != nil && resp.Body != nil && resp.Body != http.NoBody {
-		body := &trackedBody{ReadCloser: resp.Body}
+		body := &trackedBody{ReadCloser: resp.Body, ctx: req.Context()}
 		p.mu.Lock()
 		p.bodies = append(p.bodies, body)
 		p.mu.Unlock()
@@ -92,6 +98,14 @@ func (p *probe) CloseIdleConnections() {
 	p.idle++
 }
 
+// closed returns how often CloseIdleConnections was called since the last time.
+func (p *probe) closed() (times int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	times, p.idle = p.idle, 0
+	return times
+}
+
 // seen returns the requests so far.
 func (p *probe) seen() []*sighting {
 	p.mu.Lock()
@@ -111,9 +125,11 @@ func (p *probe) open() (n int) {
 	return n
 }
 
-// A trackedBody knows whether it is closed. Reading it then fails.
+// A trackedBody knows whether it is closed. Reading it then fails, and also after
+// the end of the context, as the body of a response does in net/http.
 type trackedBody struct {
 	io.ReadCloser
+	ctx    context.Context // nil for a request's
 	mu     sync.Mutex
 	closed bool
 }
@@ -127,6 +143,9 @@ func (b *trackedBody) isClosed() bool {
 func (b *trackedBody) Read(p []byte) (int, error) {
 	if b.isClosed() {
 		return 0, http.ErrBodyReadAfterClose
+	}
+	if b.ctx != nil && b.ctx.Err() != nil {
+		return 0, context.Cause(b.ctx)
 	}
 	return b.ReadCloser.Read(p)
 }

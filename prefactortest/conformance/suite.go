@@ -28,9 +28,43 @@ type SuiteOption func(*suite)
 // no waits, and not that attempts are used up before a call fails in the storm.
 func Hedged() SuiteOption { return func(s *suite) { s.hedged = true } }
 
+// OwnRetry means that the stack has a retry of its own, or none. The suite then
+// doesn't check what is policy:
+//
+//   - which failures are retried, and how often
+//   - how long the waits are, and whether one is begun that would outlast the
+//     deadline
+//   - whether a retry_after_ms in the body is waited for, which is an extension
+//     of the API
+//   - that an error matches [errs.ErrExhausted]
+//
+// A call may then succeed or fail, whatever the fault. All else is checked. In
+// particular, a success isn't repeated, each attempt has the call's key, a
+// call is applied once at most and its error reports whether it may have been
+// applied, a request never comes earlier than a Retry-After header
+// allows, a call ends at
+// once when its context ends, and each response is bounded and closed.
+func OwnRetry() SuiteOption { return func(s *suite) { s.ownRetry = true } }
+
+// OwnAuth means that the stack sends credentials of its own in place of
+// [middleware.Config.APIToken], or none. The suite replaces the Authorization
+// header of what arrives at the base, so that the fake accepts every request. It
+// doesn't check what is policy:
+//
+//   - which requests get the stack's own credentials
+//   - whether a 401 is repeated with fresh ones
+//
+// All else is checked. In particular, no error shows an Authorization header, no
+// redirect is followed, and if the stack sends the APIToken after all, it goes
+// only to the configured origin.
+func OwnAuth() SuiteOption { return func(s *suite) { s.ownAuth = true } }
+
 type suite struct {
-	build  Build
-	hedged bool
+	build    Build
+	hedged   bool
+	ownRetry bool
+	ownAuth  bool
+	dog      watchdog
 }
 
 func newSuite(build Build, options []SuiteOption) *suite {
@@ -44,17 +78,28 @@ func newSuite(build Build, options []SuiteOption) *suite {
 // inBubble runs a test of the stack in virtual time.
 func (s *suite) inBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	watchGoroutines(func(strays func() []string) {
+	s.watched(t, func(strays func() []string) {
 		if inBubble(t, f) {
 			broken(t, holdsConcurrent, nil, "goroutines are left that never end, in %s", strings.Join(strays(), ", "))
 		}
 	})
 }
 
+// watched runs a part of a test, and ends the test if that part hangs.
+func (s *suite) watched(t *testing.T, f func(strays func() []string)) {
+	t.Helper()
+	s.dog.at("the test")
+	if hang := s.dog.watch(t, f); hang != "" {
+		broken(t, holdsWaits, nil, "%s", hang)
+		t.FailNow()
+	}
+}
+
 // A rig is a stack under test with its fake.
 type rig struct {
 	fake     *prefactortest.Fake
 	client   *transport.Client
+	rt       http.RoundTripper // the stack
 	base     *watchedBase
 	instance string
 }
@@ -66,7 +111,7 @@ func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base htt
 	if tune != nil {
 		tune(&cfg)
 	}
-	watched := &watchedBase{RoundTripper: base}
+	watched := &watchedBase{RoundTripper: s.authorized(base)}
 	rt, err := s.build(cfg, watched)
 	if err != nil {
 		t.Fatalf("building the stack: %v", err)
@@ -75,7 +120,36 @@ func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base htt
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{fake: fake, client: client, base: watched, instance: activeInstance(t, fake)}
+	return &rig{fake: fake, client: client, rt: rt, base: watched, instance: activeInstance(t, fake)}
+}
+
+// checkReach makes one call, which must reach the base. Otherwise it ends the test,
+// because nothing else would prove anything.
+func (s *suite) checkReach(t *testing.T) {
+	t.Helper()
+	s.watched(t, func(strays func() []string) {
+		inBubble(t, func(t *testing.T) {
+			fake := s.fake(t)
+			r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
+			err := r.create(t.Context())
+			if len(of(spanCreate, fake.Journal())) == 0 {
+				broken(t, holdsReach, nil, "the first call didn't reach it, and returned the error %v: build the stack on the base that Build gets", err)
+			}
+			if inSocket(strays()) {
+				broken(t, holdsReach, nil, "the first call used a socket: send over the base, also what layers send of their own")
+				closeSockets(r.rt, strays)
+			}
+		})
+	})
+}
+
+// fake makes a fake. The test fails if an injected fault strikes too few
+// requests, unless the number of requests is the stack's own policy.
+func (s *suite) fake(t *testing.T) *prefactortest.Fake {
+	if s.ownRetry {
+		return prefactortest.New()
+	}
+	return prefactortest.New(prefactortest.WithT(t))
 }
 
 // activeInstance registers and starts an instance.
@@ -149,7 +223,7 @@ func (r *rig) checkInvariants(t *testing.T, err error) {
 	if open := r.base.open.Load(); open != 0 {
 		broken(t, holdsBodies, journal, "%d response bodies are open", open)
 	}
-	if n := r.base.read.Load(); n > transport.MaxAnswer+(1<<20) {
+	if n := r.base.longest.Load(); n > transport.MaxAnswer+(1<<20) {
 		broken(t, holdsBound, journal, "%d bytes of a response were read", n)
 	}
 }
@@ -172,10 +246,18 @@ func (r *rig) checkKeys(t *testing.T, journal []prefactortest.Exchange, err erro
 	}
 }
 
-// checkError checks that err doesn't show the token.
+// checkError checks that err doesn't show the token, nor other credentials that
+// the stack sent.
 func (r *rig) checkError(t *testing.T, journal []prefactortest.Exchange, err error) {
 	t.Helper()
-	if err != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), prefactortest.Token) {
-		broken(t, holdsToken, journal, "the error shows the token")
+	if err == nil {
+		return
+	}
+	text := fmt.Sprintf("%v %+v %#v", err, err, err)
+	for _, secret := range append(r.base.credentials(), prefactortest.Token) {
+		if strings.Contains(text, secret) {
+			broken(t, holdsToken, journal, "the error shows the token")
+			return
+		}
 	}
 }

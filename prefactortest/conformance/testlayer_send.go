@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prefactordev/prefactor-go/transport"
@@ -18,49 +17,55 @@ const (
 	layerBody = `{"details":{"name":"a layer under test"}}`
 )
 
-// A shipment is a caller's request and all bodies that were made for it.
-type shipment struct {
-	*http.Request
-	text string
+// ship makes a caller's request, with a body and GetBody.
+func ship(ctx context.Context) *http.Request { return shipText(ctx, layerBody) }
 
-	mu     sync.Mutex
-	bodies []*trackedBody
-}
-
-// ship makes a request with a body and GetBody.
-func ship(ctx context.Context) *shipment {
-	s := &shipment{text: layerBody}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, layerURL+"/api/v1/agent_spans?layer=tested", s.body())
+// shipText makes a caller's request with the text as its body.
+func shipText(ctx context.Context, text string) *http.Request {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, layerURL+"/api/v1/agent_spans?layer=tested", strings.NewReader(text))
 	if err != nil {
 		panic(err)
 	}
-	req.ContentLength = int64(len(layerBody))
-	req.GetBody = func() (io.ReadCloser, error) { return s.body(), nil }
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(transport.KeyHeader, layerKey)
 	req.Header["X-Probe"] = []string{"one", "two"}
-	s.Request = req
-	return s
+	return req
 }
 
-func (s *shipment) body() *trackedBody {
-	b := &trackedBody{ReadCloser: io.NopCloser(strings.NewReader(s.text))}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bodies = append(s.bodies, b)
+// track notes all bodies that req has or gets.
+func (tr *trial) track(req *http.Request) {
+	if req.Body != nil && req.Body != http.NoBody {
+		req.Body = tr.tracked(req.Body)
+	}
+	if again := req.GetBody; again != nil {
+		req.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			if err != nil {
+				return nil, err
+			}
+			return tr.tracked(body), nil
+		}
+	}
+}
+
+func (tr *trial) tracked(body io.ReadCloser) io.ReadCloser {
+	b := &trackedBody{ReadCloser: body}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.bodies = append(tr.bodies, b)
 	return b
 }
 
-// open counts the request bodies that aren't closed.
-func (s *shipment) open() (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, b := range s.bodies {
+// open counts the request bodies, and those that aren't closed.
+func (tr *trial) open() (open, all int) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	for _, b := range tr.bodies {
 		if !b.isClosed() {
-			n++
+			open++
 		}
 	}
-	return n
+	return open, len(tr.bodies)
 }
 
 // A landing is how a request ended.
@@ -83,9 +88,14 @@ func (l *landing) failure() error {
 }
 
 // send sends a request through the layer alone, and reads the whole response.
-func (tr *trial) send(s *shipment) *landing {
+func (tr *trial) send(req *http.Request) *landing {
+	tr.track(req)
+	return tr.sendTracked(req)
+}
+
+func (tr *trial) sendTracked(req *http.Request) *landing {
 	return tr.guard(func(l *landing) {
-		l.resp, l.err = tr.rt.RoundTrip(s.Request)
+		l.resp, l.err = tr.rt.RoundTrip(req)
 		if l.resp != nil && l.resp.Body != nil {
 			l.body, l.bodyErr = io.ReadAll(l.resp.Body)
 			l.bodyErr = errors.Join(l.bodyErr, l.resp.Body.Close())
@@ -96,7 +106,7 @@ func (tr *trial) send(s *shipment) *landing {
 // call makes an API call through the layer.
 func (tr *trial) call(ctx context.Context) *landing {
 	return tr.guard(func(l *landing) {
-		client, err := transport.NewClient(layerURL, tr.rt)
+		client, err := transport.NewClient(layerURL, tr.callRT)
 		if err != nil {
 			panic(err)
 		}

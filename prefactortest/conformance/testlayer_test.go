@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"regexp"
@@ -14,12 +15,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/transport"
 )
+
+const ruleReach = "a request reaches the inner round tripper, and is sent nowhere else"
 
 // brokenLayers break one rule each.
 var brokenLayers = []struct {
@@ -205,12 +209,124 @@ var brokenLayers = []struct {
 			return next(req)
 		})},
 	{"keeps its permit in a panic", "a panic passes through, and the layer frees what it holds", leaking(100)},
-	{"doesn't pass CloseIdleConnections on", "CloseIdleConnections is passed on, and called by the owner only",
-		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return deaf{unwrapping{next}} })},
-	{"calls CloseIdleConnections", "CloseIdleConnections is passed on, and called by the owner only",
+	{"calls CloseIdleConnections", "CloseIdleConnections reaches the base, and is called by the owner only",
 		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return impatient{unwrapping{next}} })},
 	{"doesn't unwrap", "transport.As finds the base",
 		transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper { return astray{closing{next}} })},
+	{"refuses everything", ruleReach,
+		owning(func(req *http.Request, _ transport.Next) (*http.Response, error) {
+			return nil, refused(req)
+		})},
+	{"responds by itself", ruleReach,
+		owning(func(req *http.Request, _ transport.Next) (*http.Response, error) {
+			refused(req)
+			return &http.Response{Status: "200 OK", StatusCode: 200, Body: http.NoBody, Request: req}, nil
+		})},
+	{"sends over a transport of its own", ruleReach,
+		owning(func(req *http.Request, _ transport.Next) (*http.Response, error) {
+			req.URL.Host = elsewhere()
+			return http.DefaultTransport.RoundTrip(req)
+		})},
+	{"sends over a transport of its own, to which no server listens", ruleReach,
+		owning(func(req *http.Request, _ transport.Next) (*http.Response, error) {
+			req.URL.Host = "127.0.0.1:1"
+			return http.DefaultTransport.RoundTrip(req)
+		})},
+	{"fetches a token over a transport of its own", ruleReach,
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := http.Get("http://" + elsewhere())
+			if err != nil {
+				return nil, errors.Join(err, refused(req))
+			}
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			return next(req)
+		})},
+	{"cancels before the body is read", "the context of the request lasts until the response's body is closed",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			ctx, cancel := context.WithTimeout(req.Context(), time.Minute)
+			defer cancel()
+			return next(req.WithContext(ctx))
+		})},
+	{"refuses an ended context without closing the body", "every request body is closed",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			if err := req.Context().Err(); err != nil {
+				return nil, err
+			}
+			return next(req)
+		})},
+	{"refuses a method without closing the body", "every request body is closed",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			if req.Method == http.MethodDelete {
+				return nil, errors.New("may not delete")
+			}
+			return next(req)
+		})},
+	{"refuses a large request without closing the body", "every request body is closed",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			if req.ContentLength > 1<<20 {
+				return nil, errors.New("too large")
+			}
+			return next(req)
+		})},
+	{"refuses a request without a header field without closing the body", "every request body is closed",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			if req.Header.Get("Content-Type") == "" {
+				return nil, errors.New("no media type")
+			}
+			return next(req)
+		})},
+	{"refuses after failures without closing the body", "every request body is closed", breaking(40)},
+	{"rewrites a status", "the response is passed on unchanged: status, header and body",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
+			if err == nil && resp.StatusCode == 409 {
+				resp.StatusCode, resp.Status = 200, "200 OK"
+			}
+			return resp, err
+		})},
+	{"rewrites the text of a status", "the response is passed on unchanged: status, header and body",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
+			if err == nil {
+				resp.Status = http.StatusText(resp.StatusCode)
+			}
+			return resp, err
+		})},
+	{"drops Retry-After", "the response is passed on unchanged: status, header and body",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
+			if err == nil {
+				resp.Header.Del("Retry-After")
+			}
+			return resp, err
+		})},
+	{"drops one of two cookies", "the response is passed on unchanged: status, header and body",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
+			if err == nil && len(resp.Cookies()) == 2 {
+				resp.Header.Set("Set-Cookie", resp.Header.Get("Set-Cookie"))
+			}
+			return resp, err
+		})},
+	{"changes ContentLength alone", "the response is passed on unchanged: status, header and body",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
+			if err == nil && resp.StatusCode == 404 {
+				resp.ContentLength++
+			}
+			return resp, err
+		})},
+	{"takes a 101 for an empty response", "the body of a 101 can be written to",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
+			if err == nil && resp.ContentLength == 0 {
+				resp.Body.Close()
+				resp.Body = http.NoBody
+			}
+			return resp, err
+		})},
+	{"queues whatever the context says", "a request ends at once when its context ends", queueing()},
 	{"mixes responses up", "concurrent requests don't mix", mixing()},
 }
 
@@ -225,8 +341,69 @@ func TestTestLayerNamesTheBrokenRule(t *testing.T) {
 		}
 		return
 	}
+	elsewhere() // not in a bubble
 	for _, tt := range brokenLayers {
 		t.Run(tt.name, func(t *testing.T) { conformance.TestLayer(t, tt.layer) })
+	}
+}
+
+// hangingLayers wait for what never comes, in a way that stops the clock of a
+// bubble.
+var hangingLayers = []struct {
+	name  string
+	check string // in which it hangs
+	in    string // what it waits in
+	layer transport.Layer
+}{
+	{"holds a lock over next", "a request whose context ends while another is in flight", "sync.(*Mutex).Lock", locking(func(lock *sync.Mutex, next func() (*http.Response, error)) (*http.Response, error) {
+		lock.Lock()
+		defer lock.Unlock()
+		return next()
+	})},
+	{"keeps its lock in a panic", "panics", "sync.(*Mutex).Lock", locking(func(lock *sync.Mutex, next func() (*http.Response, error)) (*http.Response, error) {
+		if !lock.TryLock() {
+			lock.Lock()
+		}
+		lock.Unlock()
+		resp, err := func() (*http.Response, error) {
+			defer func() {
+				if problem := recover(); problem != nil {
+					lock.Lock()
+					panic(problem)
+				}
+			}()
+			return next()
+		}()
+		return resp, err
+	})},
+	{"keeps its permit in a panic, and waits for one", "panics", "conformance_test.", waiting(100)},
+	{"waits for a channel that is not served", "the first request", "conformance_test.", waiting(0)},
+}
+
+func TestTestLayerNamesWhatHangs(t *testing.T) {
+	if isChild(t) {
+		conformance.SetPatience(10 * time.Second)
+		for _, tt := range hangingLayers {
+			t.Run(tt.name, func(t *testing.T) {
+				t.Parallel()
+				conformance.TestLayer(t, tt.layer)
+			})
+		}
+		return
+	}
+	if testing.Short() {
+		t.Skip("waits until the suite gives up")
+	}
+	t.Parallel()
+	output := childOutput(t)
+	for _, tt := range hangingLayers {
+		_, text, _ := strings.Cut(output, "--- FAIL: "+t.Name()+"/"+strings.ReplaceAll(tt.name, " ", "_"))
+		text, _, _ = strings.Cut(text, "\n    --- ")
+		want := `layer "broken" breaks the rule "every request ends": the check of ` + tt.check + " hangs: for 10s of real time"
+		_, stack, found := strings.Cut(text, want)
+		if !found || !strings.Contains(stack, tt.in) || strings.Count(text, "breaks the rule") != 1 {
+			t.Errorf("a layer that %s fails with\n%s\nwant\n%s\nand a stack with %s", tt.name, text, want, tt.in)
+		}
 	}
 }
 
@@ -250,11 +427,8 @@ func TestTestLayerAcceptsCorrectLayers(t *testing.T) {
 		"passes on": owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			return next(req)
 		}),
-		"refuses everything": owning(func(req *http.Request, _ transport.Next) (*http.Response, error) {
-			if req.Body != nil {
-				req.Body.Close()
-			}
-			return nil, errors.New("closed for today")
+		"has a CloseIdleConnections that ends in it": transport.NewLayer("deaf", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
+			return deaf{unwrapping{next}}
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -307,6 +481,72 @@ func failures(t *testing.T) map[string][]string {
 // owning makes a layer that may change its request.
 func owning(do transport.LayerFunc) transport.Layer {
 	return transport.NewLayerFunc("broken", transport.Anywhere, do)
+}
+
+// refused closes the request's body.
+func refused(req *http.Request) error {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+	return errors.New("closed for today")
+}
+
+// elsewhere is the address of a server, which the first call starts.
+var elsewhere = sync.OnceValue(func() string {
+	return httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).Listener.Addr().String()
+})
+
+// breaking makes a breaker that opens for good after a number of failures.
+func breaking(limit int64) transport.Layer {
+	var failures atomic.Int64
+	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+		if failures.Load() > limit {
+			return nil, errors.New("open")
+		}
+		resp, err := next(req)
+		if err != nil && req.Context().Err() == nil {
+			failures.Add(1)
+		}
+		return resp, err
+	})
+}
+
+// queueing makes a layer that passes on one request at a time, and stops waiting
+// for nothing.
+func queueing() transport.Layer {
+	return transport.NewLayer("broken", transport.Anywhere, func(next http.RoundTripper) http.RoundTripper {
+		permits := make(chan bool, 1)
+		return tripper{unwrapping{next}, func(req *http.Request, next transport.Next) (*http.Response, error) {
+			permits <- true
+			defer func() { <-permits }()
+			return next(req)
+		}}
+	})
+}
+
+// locking makes a layer with a lock.
+func locking(do func(lock *sync.Mutex, next func() (*http.Response, error)) (*http.Response, error)) transport.Layer {
+	var lock sync.Mutex
+	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+		return do(&lock, func() (*http.Response, error) { return next(req) })
+	})
+}
+
+// waiting makes a bulkhead that waits for a permit, and doesn't free it in a
+// panic.
+func waiting(limit int) transport.Layer {
+	permits := make(chan bool, limit)
+	return owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+		select {
+		case permits <- true:
+		case <-req.Context().Done():
+			refused(req)
+			return nil, req.Context().Err()
+		}
+		resp, err := next(req)
+		<-permits
+		return resp, err
+	})
 }
 
 // impatient closes connections that it doesn't own.

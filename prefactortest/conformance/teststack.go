@@ -20,6 +20,7 @@ import (
 // invariant fails the test with a text that names it and what was seen, and with
 // the exchanges that show it:
 //
+//   - A call reaches the base, and nothing is sent elsewhere.
 //   - One call has one idempotency key, the same on every attempt, hedge and
 //     replay. A caller's key is never replaced.
 //   - A call that succeeded was applied exactly once. One that failed was applied
@@ -40,11 +41,15 @@ import (
 // Each stack must share nothing with the others: build must make its limiters and
 // breakers, with limits that 1000 calls at once don't reach.
 //
+// For a stack with a retry policy or an auth of its own pass [OwnRetry] or
+// [OwnAuth]: they leave out what is that stack's policy, and nothing else.
+//
 // Most tests run in testing/synctest bubbles: call TestStack outside a bubble.
 func TestStack(t *testing.T, build Build, options ...SuiteOption) {
 	s := newSuite(build, options)
-	t.Run("faults", func(t *testing.T) { TestFaults(t, build, options...) })
-	t.Run("storm", func(t *testing.T) { TestStorm(t, build, 500, options...) })
+	s.checkReach(t)
+	t.Run("faults", s.testFaults)
+	t.Run("storm", func(t *testing.T) { s.testStorm(t, 500) })
 	t.Run("keys", func(t *testing.T) { s.inBubble(t, s.testKeys) })
 	t.Run("responses", func(t *testing.T) { s.inBubble(t, s.testAnswers) })
 	t.Run("credentials", s.testCredentials)
@@ -52,7 +57,7 @@ func TestStack(t *testing.T, build Build, options ...SuiteOption) {
 
 // testKeys makes calls with and without a caller's key, and repeats one.
 func (s *suite) testKeys(t *testing.T) {
-	fake := prefactortest.New(prefactortest.WithT(t))
+	fake := s.fake(t)
 	r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
 
 	const own = "the-callers-own-key"
@@ -66,6 +71,7 @@ func (s *suite) testKeys(t *testing.T) {
 	r.checkInvariants(t, err)
 	r.checkInvariants(t, r.create(t.Context(), transport.WithIdempotencyKey(own)))
 
+	fake.Heal()
 	var keys [2]string
 	for n := range keys {
 		var meta transport.Meta
@@ -83,7 +89,7 @@ func (s *suite) testKeys(t *testing.T) {
 // testRepetition repeats, with its key, a call that failed but was applied.
 func (s *suite) testRepetition(t *testing.T) {
 	t.Helper()
-	fake := prefactortest.New(prefactortest.WithT(t))
+	fake := s.fake(t)
 	r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
 	fake.Inject(prefactortest.On(spanCreate).Always().ResetAfter())
 	err := r.create(t.Context())
@@ -99,7 +105,7 @@ func (s *suite) testRepetition(t *testing.T) {
 // testAnswers compares the stack's response with the server's.
 func (s *suite) testAnswers(t *testing.T) {
 	const document = `{"status":"success", "details":{"n":12345678901234567890.123456789,"new":{"deep":[1.10]}}, "beyond":"ü\u00fc"}`
-	fake := prefactortest.New(prefactortest.WithT(t))
+	fake := s.fake(t)
 	r := s.rig(t, fake, "http://localhost", fake.RoundTripper(), nil)
 	fake.Inject(prefactortest.On("ping").Reply(http.StatusOK).Body(document))
 	result, err := r.client.Do(t.Context(), transport.Request{Method: http.MethodGet, Path: "/ping"})
@@ -140,7 +146,8 @@ func (s *suite) testCredentials(t *testing.T) {
 // at api. The first response has the status. Only requests to the origin of api
 // may carry the token, and none over plain http.
 func (s *suite) testCredential(t *testing.T, api, target string, edit func(*http.Request), status int) {
-	sent := &destinations{fake: prefactortest.New(prefactortest.WithT(t)), status: status}
+	sent := &destinations{fake: s.fake(t), status: status}
+	sent.base = s.authorized(sent.fake.RoundTripper())
 	rt, err := s.build(middleware.NewConfig(api, prefactortest.Token), sent)
 	if err != nil {
 		return // refused by build: nothing can leak
@@ -168,6 +175,7 @@ func (s *suite) testCredential(t *testing.T, api, target string, edit func(*http
 // destinations is a base that records the origins of requests.
 type destinations struct {
 	fake   *prefactortest.Fake
+	base   http.RoundTripper
 	status int // of the first response
 
 	mu   sync.Mutex
@@ -188,7 +196,7 @@ func (d *destinations) all() []destination {
 
 // RoundTrip sends the requests for all hosts to the fake.
 func (d *destinations) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := d.fake.RoundTripper().RoundTrip(req)
+	resp, err := d.base.RoundTrip(req)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	journal := d.fake.Journal()

@@ -22,14 +22,17 @@ import (
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
+const holdsReach = "every call is sent through the base that the stack is built on, and nothing is sent elsewhere"
+
 // brokenStacks break one invariant each.
 var brokenStacks = []struct {
-	name  string
-	holds string
-	build conformance.Build
+	name    string
+	holds   string
+	build   conformance.Build
+	options []conformance.SuiteOption
 }{
 	{"replaces the caller's key", "one call has one idempotency key, the same on every attempt, hedge and replay, and a caller's key is never replaced",
-		edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.PerCall(renamingKeys()) })},
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.PerCall(renamingKeys()) }), nil},
 	{"hides its connections, and reports a reset as a refused connection", "a call that succeeded was applied exactly once, one that failed at most once, and its error says whether it may have been applied",
 		onBase(func(req *http.Request, base transport.Next) (*http.Response, error) {
 			resp, err := base(req.WithContext(untraced{req.Context()}))
@@ -37,18 +40,18 @@ var brokenStacks = []struct {
 				err = &net.OpError{Op: "dial", Net: "tcp", Err: err}
 			}
 			return resp, err
-		})},
+		}), nil},
 	{"sends the token to every host", "the token goes only to the configured origin, over https, or http on loopback, and no error shows it",
 		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
 			return s.Replace("auth", owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				req.Header.Set("Authorization", "Bearer "+cfg.APIToken.Reveal())
 				return next(req)
 			}))
-		})},
+		}), nil},
 	{"sends the token over plain http", "the token goes only to the configured origin, over https, or http on loopback, and no error shows it",
 		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
 			return s.Replace("auth", middleware.Auth(cfg.APIURL, cfg.APIToken, middleware.AllowPlainHTTP()))
-		})},
+		}), nil},
 	{"shows the token in errors", "the token goes only to the configured origin, over https, or http on loopback, and no error shows it",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
@@ -58,7 +61,7 @@ var brokenStacks = []struct {
 				}
 				return resp, err
 			}))
-		})},
+		}), nil},
 	{"follows redirects", "no redirect is followed",
 		onBase(func(req *http.Request, base transport.Next) (*http.Response, error) {
 			resp, err := base(req)
@@ -75,11 +78,11 @@ var brokenStacks = []struct {
 			req.URL, req.Host = target, ""
 			req.Body, _ = req.GetBody()
 			return base(req)
-		})},
+		}), nil},
 	{"leaves responses open", "every body is closed on every path",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(1<<20, func(body []byte) []byte { return body }, false))
-		})},
+		}), nil},
 	{"ignores Retry-After", "a wait ends at once on cancellation, is not begun if it would outlast the deadline, and is never shorter than Retry-After",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(1<<20, func(body []byte) []byte {
@@ -91,17 +94,17 @@ var brokenStacks = []struct {
 				}
 				return resp, err
 			}))
-		})},
+		}), nil},
 	{"ignores the context", "a wait ends at once on cancellation, is not begun if it would outlast the deadline, and is never shorter than Retry-After",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.PerCall(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				return next(req.WithContext(context.WithoutCancel(req.Context())))
 			}))
-		})},
+		}), nil},
 	{"reads responses of any size", "responses are bounded in size",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(64<<20, func(body []byte) []byte { return body }, true))
-		})},
+		}), nil},
 	{"rounds numbers", "unknown members are kept, and numbers keep every digit",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(rewriting(1<<20, func(body []byte) []byte {
@@ -112,29 +115,91 @@ var brokenStacks = []struct {
 				again, _ := stdjson.Marshal(document)
 				return again
 			}, true))
-		})},
+		}), nil},
 	{"leaves a goroutine", "the stack is safe for concurrent use, and no goroutine outlives its call",
 		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 			return s.Wire(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 				go time.Sleep(time.Second)
 				return next(req)
 			}))
-		})},
+		}), nil},
 	{"mixes responses up", "the stack is safe for concurrent use, and no goroutine outlives its call",
-		edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.PerAttempt(delaying()) })},
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.PerAttempt(delaying()) }), nil},
+	{"sends over a transport of its own", holdsReach,
+		onBase(func(req *http.Request, _ transport.Next) (*http.Response, error) {
+			req = req.Clone(req.Context())
+			req.URL.Host = elsewhere()
+			return http.DefaultTransport.RoundTrip(req)
+		}), nil},
+	{"refuses everything", holdsReach,
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+			return s.PerCall(owning(func(req *http.Request, _ transport.Next) (*http.Response, error) { return nil, refused(req) }))
+		}), nil},
+	{"fetches tokens over a transport of its own", holdsReach,
+		authorized(func(next http.RoundTripper) http.RoundTripper {
+			return &tokenAdding{next: next, token: func() (string, error) {
+				resp, err := http.Get("http://" + elsewhere())
+				if err != nil {
+					return "", err
+				}
+				return "fetched", resp.Body.Close()
+			}}
+		}), ownAuth},
+	{"holds a lock over its calls", "a wait ends at once on cancellation, is not begun if it would outlast the deadline, and is never shorter than Retry-After",
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+			return s.PerCall(locking(func(lock *sync.Mutex, next func() (*http.Response, error)) (*http.Response, error) {
+				lock.Lock()
+				defer lock.Unlock()
+				return next()
+			}))
+		}), nil},
+	{"has a retry of its own that ignores Retry-After", "a wait ends at once on cancellation, is not begun if it would outlast the deadline, and is never shorter than Retry-After",
+		retrying(foreignRetry{deaf: true}), ownRetry},
+	{"has a retry of its own that sleeps after a cancellation", "a wait ends at once on cancellation, is not begun if it would outlast the deadline, and is never shorter than Retry-After",
+		retrying(foreignRetry{stubborn: true, asleep: true}), ownRetry},
+	{"has a retry of its own that repeats a success", "a failure that another attempt may fix is retried, as the policy says, and nothing else is",
+		retrying(foreignRetry{successes: true}), ownRetry},
+	{"has a retry of its own, and drops the key's header", "one call has one idempotency key, the same on every attempt, hedge and replay, and a caller's key is never replaced",
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+			return s.Replace("retry", foreignRetry{}.layer()).PerAttempt(owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+				req.Header.Del(transport.KeyHeader)
+				return next(req)
+			}))
+		}), ownRetry},
+	{"has an auth of its own that shows its token", "the token goes only to the configured origin, over https, or http on loopback, and no error shows it",
+		edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+			return s.Replace("auth", owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+				const token = "a-token-of-its-own"
+				req.Header.Set("Authorization", "Bearer "+token)
+				resp, err := next(req)
+				if err != nil {
+					err = fmt.Errorf("sending with %s: %w", token, err)
+				}
+				return resp, err
+			}))
+		}), ownAuth},
+	{"has an auth of its own that sends the configured token to every host", "the token goes only to the configured origin, over https, or http on loopback, and no error shows it",
+		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
+			return s.Replace("auth", owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+				req.Header.Set("X-Api-Key", cfg.APIToken.Reveal())
+				return next(req)
+			}))
+		}), ownAuth},
 	{"retries what can't succeed", "a failure that another attempt may fix is retried, as the policy says, and nothing else is",
 		edited(func(s transport.Stack, cfg middleware.Config) transport.Stack {
 			cfg.RetryOnStatusCodes = append(slices.Clone(cfg.RetryOnStatusCodes), http.StatusNotImplemented)
 			return s.Replace("retry", middleware.Retry(cfg.RetryPolicy))
-		})},
+		}), nil},
 }
 
 func TestTestStackNamesTheBrokenInvariant(t *testing.T) {
 	if isChild(t) {
+		elsewhere() // not in a bubble
+		conformance.SetPatience(10 * time.Second)
 		for _, tt := range brokenStacks {
 			t.Run(tt.name, func(t *testing.T) {
 				t.Parallel()
-				conformance.TestStack(t, tt.build)
+				conformance.TestStack(t, tt.build, tt.options...)
 			})
 		}
 		return
@@ -160,9 +225,56 @@ func TestTestStackNamesTheBrokenInvariant(t *testing.T) {
 	}
 }
 
-func TestTestStackAcceptsACorrectStack(t *testing.T) {
+func TestTestStackAcceptsCorrectStacks(t *testing.T) {
 	t.Parallel()
-	conformance.TestStack(t, audited)
+	for name, tt := range map[string]struct {
+		build   conformance.Build
+		options []conformance.SuiteOption
+	}{
+		"the default stack with a layer":          {audited, nil},
+		"the same, with options that it needn't":  {audited, []conformance.SuiteOption{conformance.Hedged(), conformance.OwnRetry(), conformance.OwnAuth()}},
+		"a retry of its own":                      {retrying(foreignRetry{}), ownRetry},
+		"a retry that gives up early":             {retrying(foreignRetry{only: http.StatusTooManyRequests}), ownRetry},
+		"a retry that waits beyond the deadline":  {retrying(foreignRetry{stubborn: true}), ownRetry},
+		"a retry of everything":                   {retrying(foreignRetry{everything: true}), ownRetry},
+		"no retry":                                {edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.Without("retry") }), ownRetry},
+		"a token of its own":                      {authorized(func(next http.RoundTripper) http.RoundTripper { return &tokenAdding{next: next} }), ownAuth},
+		"a token that is fetched again on a 401":  {authorized(func(next http.RoundTripper) http.RoundTripper { return refreshing{next} }), ownAuth},
+		"no token":                                {authorized(counting), ownAuth},
+		"a retry and a token of its own, hedging": {bothOwn, []conformance.SuiteOption{conformance.Hedged(), conformance.OwnRetry(), conformance.OwnAuth()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conformance.TestStack(t, tt.build, tt.options...)
+		})
+	}
+}
+
+var (
+	ownRetry = []conformance.SuiteOption{conformance.OwnRetry()}
+	ownAuth  = []conformance.SuiteOption{conformance.OwnAuth()}
+)
+
+// retrying builds the default stack with another retry.
+func retrying(policy foreignRetry) conformance.Build {
+	return edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+		return s.Replace("retry", policy.layer())
+	})
+}
+
+// authorized builds the default stack with another auth.
+func authorized(wrap func(next http.RoundTripper) http.RoundTripper) conformance.Build {
+	return edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+		return s.Replace("auth", transport.NewLayer("auth", transport.PerAttempt, wrap))
+	})
+}
+
+func bothOwn(cfg middleware.Config, base http.RoundTripper) (http.RoundTripper, error) {
+	return middleware.Default(cfg).
+		Replace("retry", foreignRetry{}.layer()).
+		Replace("auth", transport.NewLayer("auth", transport.PerAttempt, func(next http.RoundTripper) http.RoundTripper { return &tokenAdding{next: next} })).
+		PerAttempt(middleware.Hedge(middleware.NewHedge(time.Second))).
+		RoundTripper(base)
 }
 
 func TestTestStackShowsTheExchanges(t *testing.T) {

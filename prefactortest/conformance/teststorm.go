@@ -32,18 +32,23 @@ import (
 //   - no body stays open, and no goroutine is left
 func TestStorm(t *testing.T, build Build, spans int, options ...SuiteOption) {
 	s := newSuite(build, options)
+	s.checkReach(t)
+	s.testStorm(t, spans)
+}
+
+func (s *suite) testStorm(t *testing.T, spans int) {
 	if testing.Short() {
 		spans /= 10
 	}
 	t.Run("in memory", func(t *testing.T) {
-		watchGoroutines(func(strays func() []string) {
+		s.watched(t, func(strays func() []string) {
 			fake := prefactortest.New()
 			s.rig(t, fake, "http://localhost", fake.RoundTripper(), milliseconds).storm(t, s, spans)
 			checkStrays(t, strays)
 		})
 	})
 	t.Run("over TCP", func(t *testing.T) {
-		watchGoroutines(func(strays func() []string) {
+		s.watched(t, func(strays func() []string) {
 			server, err := prefactortest.New().Listen("127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -130,6 +135,7 @@ func (r *rig) storm(t *testing.T, s *suite, spans int) {
 				mu.Lock()
 				calls = append(calls, mine...)
 				mu.Unlock()
+				s.dog.at("the storm")
 			}
 		})
 	}
@@ -217,7 +223,7 @@ func (r *rig) checkStormCall(t *testing.T, s *suite, call stormCall, shown []pre
 		broken(t, holdsOnce, shown, "MaybeApplied is false, but the call was applied: %v", call.err)
 	case call.number != call.other:
 		broken(t, holdsConcurrent, shown, "a call for span %s got the response for span %s", call.number, call.other)
-	case !s.hedged && call.err != nil && !errors.Is(call.err, errs.ErrExhausted):
+	case !s.hedged && !s.ownRetry && call.err != nil && !errors.Is(call.err, errs.ErrExhausted):
 		broken(t, holdsRepeats, shown, "a call failed before its attempts were used up: %v", call.err)
 	}
 	r.checkError(t, shown, call.err)

@@ -60,8 +60,11 @@ func (f Field) String() string {
 // Error returns what the server reported and what to do about it.
 func (e *APIError) Error() string {
 	advice := ""
-	if e.Status >= 500 {
+	switch {
+	case e.Status >= 500:
 		advice = "try again later"
+	case e.Status >= 400 && e.foreign:
+		advice = adviceFor(e.Status)
 	}
 	return e.text(advice)
 }

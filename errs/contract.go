@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -26,11 +27,50 @@ type ContractError struct {
 	RetryAfter time.Duration // how long the header asks to wait; 0 if it doesn't ask
 	RequestID  string        // X-Request-Id, if the response had one
 
-	snippet *string // behind a pointer: %#v prints an address
+	elsewhere  bool    // it came from another URL than the request went to
+	isDocument bool    // the body is JSON, or should be by its header
+	snippet    *string // behind a pointer: %#v prints an address
 }
 
 func (e *ContractError) Error() string {
-	return fmt.Sprintf("server answered %d, but %s; check that the API URL points to the API itself", e.Status, e.Problem)
+	return fmt.Sprintf("server answered %d, but %s; %s", e.Status, e.Problem, e.advice())
+}
+
+func (e *ContractError) advice() string {
+	switch {
+	case e.elsewhere:
+		return "use a base transport that follows no redirects and sends to the URL that it is given"
+	case e.Status >= 400:
+		return adviceFor(e.Status)
+	case errors.Is(e.Cause, ErrTooLarge):
+		return "ask for less at a time, or raise the limit of the envelope layer"
+	case e.Status >= 200 && e.Status < 300 && e.isDocument:
+		return "the API may have changed: look for a newer version of this module"
+	}
+	return checkURL
+}
+
+const checkURL = "check that the API URL points to the API itself"
+
+// adviceFor says what to do about an error status that came without a document of
+// the API's, and so perhaps from a gateway.
+func adviceFor(status int) string {
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return "the request is too large for a gateway: send smaller payloads, or fewer items"
+	case http.StatusProxyAuthRequired:
+		return "check the proxy and its credentials"
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "a gateway refused the call: check what it allows, and the API URL"
+	case http.StatusBadRequest, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
+		return "a gateway refused the request: its headers or its URL may be too long, or the API URL wrong"
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return "a gateway answered in the API's place: try again later"
+	}
+	if status >= 500 {
+		return "try again later"
+	}
+	return checkURL
 }
 
 // Is reports whether target is [ErrContract].
@@ -55,7 +95,15 @@ func NewContractError(status int, h http.Header, problem string, body []byte, ca
 	snippet := Words(string(body[:min(len(body), 4*maxWords)]))
 	return &ContractError{
 		Status: status, Problem: problem, Cause: cause,
-		RetryAfter: ParseRetryAfter(h), RequestID: h.Get("X-Request-Id"),
-		snippet: &snippet,
+		RetryAfter: ParseRetryAfter(h), RequestID: requestID(h),
+		isDocument: isDocument(h, body), snippet: &snippet,
 	}
+}
+
+// NewElsewhereError returns the [ContractError] for a response that came from
+// another URL than the request was sent to: the base transport followed a redirect,
+// or rewrites URLs. Who got the request is not known to be the API.
+func NewElsewhereError(status int, sent, got *url.URL) *ContractError {
+	problem := fmt.Sprintf("the request was sent to %s, and the response came from %s", shownURL(sent), shownURL(got))
+	return &ContractError{Status: status, Problem: problem, elsewhere: true}
 }

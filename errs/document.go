@@ -1,9 +1,12 @@
 package errs
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -36,11 +39,12 @@ type looseDocument struct {
 }
 
 // ParseDocument reads the part of a JSON document that separates success from
-// error. It leaves members of an unexpected type empty, and returns an error
-// only if body isn't a JSON object.
+// error. It leaves members of an unexpected type empty, takes the last of several
+// members of the same name, and returns an error only if body isn't a JSON object.
+// A byte order mark in front of it is skipped.
 func ParseDocument(body []byte) (Document, error) {
 	var loose looseDocument
-	if err := json.Unmarshal(body, &loose, lenient); err != nil {
+	if err := json.Unmarshal(TrimMark(body), &loose, lenient); err != nil {
 		return Document{}, err
 	}
 	return Document{
@@ -51,6 +55,10 @@ func ParseDocument(body []byte) (Document, error) {
 		RetryAfterMS: loose.RetryAfterMS,
 	}, nil
 }
+
+// TrimMark returns body without the byte order mark of UTF-8 that it may begin
+// with, which is no part of a JSON document (RFC 8259, section 8.1).
+func TrimMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\ufeff")) }
 
 // text returns v as a string; "" if it isn't one.
 func text(v jsontext.Value) string {
@@ -71,30 +79,65 @@ func text(v jsontext.Value) string {
 //     names the target without its query and userinfo.
 //   - Other statuses: the kind for the status. If the body is neither empty nor
 //     a JSON object, a [ContractError] around that kind.
+//   - Any status: a [NetworkError], if the body is a JSON object that ends early:
+//     it was cut on the way.
 //
-// The body's content type doesn't matter.
+// The body's content type doesn't matter. However large the body is, the error
+// holds at most 100 fields and 64 KiB of text.
 func FromResponse(status int, h http.Header, body []byte) error {
-	switch {
-	case status >= 200 && status < 300:
-		if d, err := ParseDocument(body); err == nil && d.Status == "error" {
-			return fromDocument(status, h, d)
-		}
-		return nil
-	case status < 400:
+	if status < 200 || status >= 300 && status < 400 {
 		problem := "the API does not use this status"
 		if h.Get("Location") != "" {
 			problem = "the API does not redirect" + location(h)
 		}
 		return NewContractError(status, h, problem, body, nil)
-	case len(body) == 0:
+	}
+	success := status < 300
+	if len(body) == 0 {
+		if success {
+			return nil
+		}
 		return fromDocument(status, h, Document{})
 	}
 	d, err := ParseDocument(body)
-	if err != nil {
-		problem := "its body is not a JSON document (" + contentType(h) + ")"
-		return NewContractError(status, h, problem, body, fromDocument(status, h, Document{}))
+	switch {
+	case endsEarly(body, err):
+		return NewCutError(h, io.ErrUnexpectedEOF)
+	case success && (err != nil || d.Status != "error"):
+		return nil
+	case err != nil:
+		return newPageError(status, h, body, fromDocument(status, h, Document{}))
 	}
 	return fromDocument(status, h, d)
+}
+
+// FromBody returns the error for a 2xx response whose body could not be decoded,
+// where err is the decoder's error: the error that the document reports; a
+// [NetworkError], if the document ends early; otherwise a [ContractError].
+func FromBody(status int, h http.Header, body []byte, err error) error {
+	if server := FromResponse(status, h, body); server != nil {
+		return server
+	}
+	problem := err.Error()
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		if !isDocument(h, body) {
+			return newPageError(status, h, body, err)
+		}
+		problem = fmt.Sprintf("its body is broken JSON at byte %d", syntax.ByteOffset)
+	} else if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		problem = fmt.Sprintf("its document has an unexpected value at %q", string(semantic.JSONPointer))
+	}
+	return NewContractError(status, h, problem, body, err)
+}
+
+// endsEarly reports whether a JSON object that gave err ends before its closing
+// brace.
+func endsEarly(body []byte, err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) && beginsObject(body)
+}
+
+func beginsObject(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(TrimMark(body), " \t\r\n"), []byte("{"))
 }
 
 // FromDocument returns the error that a document reports, or nil if its status
@@ -108,15 +151,16 @@ func FromDocument(status int, d Document) error {
 }
 
 func fromDocument(status int, h http.Header, d Document) error {
+	text := budget(maxText)
 	api := &APIError{
 		Status:     status,
-		Code:       d.Code,
-		Message:    d.Message,
-		RequestID:  h.Get("X-Request-Id"),
-		Fields:     flatten(d.Errors),
+		Code:       text.take(d.Code),
+		Message:    text.take(d.Message),
+		RequestID:  requestID(h),
 		foreign:    d.Status != "error",
 		RetryAfter: max(ParseRetryAfter(h), parseMilliseconds(d.RetryAfterMS)),
 	}
+	api.Fields = flatten(d.Errors, text)
 	kind := status
 	if status < 400 {
 		kind = statusOf(d.Code)
@@ -161,15 +205,8 @@ func location(h http.Header) string {
 	if err != nil || target.Opaque != "" || *target == (url.URL{}) {
 		return ""
 	}
-	shown := url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}
-	return " (to " + Words(shown.String()) + ")"
+	return " (to " + shownURL(target) + ")"
 }
 
-// contentType describes the Content-Type of a response.
-func contentType(h http.Header) string {
-	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	if media = Words(media); media == "" {
-		return "no Content-Type"
-	}
-	return "Content-Type: " + media
-}
+// requestID returns the X-Request-Id of a response, as text for an error.
+func requestID(h http.Header) string { return Words(h.Get("X-Request-Id")) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -78,6 +79,12 @@ func timeout(err error) bool {
 		Timeout() bool
 	}](err)
 	return ok && t.Timeout()
+}
+
+// NewCutError returns the [NetworkError] of a response that broke off in its body,
+// with what its header says.
+func NewCutError(h http.Header, cause error) *NetworkError {
+	return &NetworkError{Sent: true, Cause: cause, RetryAfter: ParseRetryAfter(h), RequestID: requestID(h)}
 }
 
 // ProxyError is the cause of a [NetworkError] if a proxy refused to connect to

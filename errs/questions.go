@@ -31,7 +31,7 @@ func Retryable(err error) bool {
 	case *RateLimitError:
 		return true
 	case *ContractError:
-		return retryableStatus(kind.Status) && !errors.Is(kind, ErrTooLarge)
+		return retryableStatus(kind.Status) && !kind.elsewhere && !errors.Is(kind, ErrTooLarge)
 	case *APIError:
 		return retryableStatus(kind.Status)
 	}
@@ -90,7 +90,7 @@ func MaybeApplied(err error) bool {
 	case *NetworkError:
 		return kind.Sent
 	case *ContractError:
-		return !Refused(kind.Status)
+		return kind.elsewhere || !Refused(kind.Status)
 	default:
 		api := apiErrorOf(kind)
 		return api != nil && !api.refuses()

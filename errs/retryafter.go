@@ -14,6 +14,9 @@ import (
 // tooLong is the wait for a number that a time.Duration cannot express.
 const tooLong = time.Duration(math.MaxInt64)
 
+// maxRetryAfter is how many bytes of a Retry-After header are read.
+const maxRetryAfter = 1 << 10
+
 // ParseRetryAfter returns how long a response asks to wait by its Retry-After
 // header (RFC 9110, section 10.2.3), a number of seconds or a date. If there
 // are several values, on several lines or joined by commas, it returns the
@@ -29,7 +32,7 @@ func ParseRetryAfter(h http.Header) time.Duration {
 	}
 	var longest time.Duration
 	for _, line := range h.Values("Retry-After") {
-		parts := strings.Split(line, ",")
+		parts := strings.Split(line[:min(len(line), maxRetryAfter)], ",")
 		for i, part := range parts {
 			longest = max(longest, parseSeconds(strings.TrimSpace(part)))
 			if i > 0 { // a date has one comma

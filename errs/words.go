@@ -49,6 +49,12 @@ func withoutSecrets(absolute string) string {
 	return scheme + "://" + userinfo.ReplaceAllString(rest, "$1")
 }
 
+// shownURL returns a URL up to the end of its path, without userinfo, as text for
+// an error.
+func shownURL(u *url.URL) string {
+	return Words((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
+}
+
 // userinfo matches the userinfo of a URL without its scheme, and that of URLs
 // inside it: in its path, or after a comma.
 var userinfo = regexp.MustCompile(`(^|//)[^/]*@`)
@@ -106,7 +112,7 @@ func textOf(err error) string {
 		}
 		shown := redacted
 		if target, err := url.Parse(failed.URL); err == nil && target.Opaque == "" {
-			shown = (&url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path}).String()
+			shown = shownURL(target)
 		}
 		text = strings.ReplaceAll(text, strconv.Quote(failed.URL), shown)
 		if shown == redacted || absoluteURL.FindString(failed.URL) != failed.URL { // else Words finds it, and also a longer URL that begins with it

@@ -168,8 +168,9 @@ func refreshError(refusal, cause error) error {
 	return failure
 }
 
-// sendWith sends a copy of req with a token. The response's Request is req
-// itself, so that layers outside do not find the token there.
+// sendWith sends a copy of req with a token. Layers outside do not find the token
+// in what comes back: the response's Request is req itself, and a token that the
+// server repeats is replaced.
 func sendWith(token transport.Secret, req *http.Request, next transport.Next) (*http.Response, error) {
 	sent := req.WithContext(req.Context())
 	sent.Header = req.Header.Clone()
@@ -178,7 +179,7 @@ func sendWith(token transport.Secret, req *http.Request, next transport.Next) (*
 	if resp != nil {
 		resp.Request = req
 	}
-	return resp, err
+	return withoutEcho(token, resp, err)
 }
 
 func (a *auth) token(ctx context.Context) (transport.Secret, error) {

@@ -174,7 +174,7 @@ func TestASuccessAllocatesLittle(t *testing.T) {
 		most  float64
 	}{
 		{"bare client", transport.NewStack(), 35},
-		{"default stack", defaultStack(), 69},
+		{"default stack", defaultStack(), 70},
 	} {
 		service := onMemory(t, tt.stack)
 		ctx := t.Context()

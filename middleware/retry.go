@@ -22,7 +22,8 @@ const jitter = 0.25
 
 // Retry returns the layer "retry", which sends a failed request again after a
 // wait. Failed means that the response has one of the policy's statuses, or did
-// not arrive in full, as [errs.Retryable] reports.
+// not arrive in full, as [errs.Retryable] reports. A response that is too large is
+// not fetched again.
 //
 // A request is sent again only if that is safe and possible. It is safe if one
 // of these holds:
@@ -209,6 +210,9 @@ func (a *attempt) final() string {
 
 // worthRepeating reports whether another attempt may succeed.
 func (a *attempt) worthRepeating() bool {
+	if errors.Is(a.failure, errs.ErrTooLarge) {
+		return false
+	}
 	if a.resp != nil && slices.Contains(a.run.policy.RetryOnStatusCodes, a.resp.StatusCode) {
 		return true
 	}

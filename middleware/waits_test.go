@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -76,28 +77,30 @@ func TestARetryAfterIsKeptWithEveryResponse(t *testing.T) {
 	}
 }
 
-// A body above the bound is cut on the client's side.
-func TestARetryAfterIsKeptWithAResponseThatIsTooLarge(t *testing.T) {
+// A body above the bound is cut on the client's side. It isn't fetched again, even
+// under a status that is retried, and what its header asks for stands in the error.
+func TestAResponseThatIsTooLargeIsFetchedOnce(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var at []time.Time
-		base := baseFunc(func(req *http.Request) (*http.Response, error) {
-			at = append(at, time.Now())
-			if len(at) > 1 {
-				return succeeding(req)
-			}
-			resp := answerWith(503, "application/json", io.NopCloser(strings.NewReader(strings.Repeat(" ", 2000))))
-			resp.Header.Set("Retry-After", "30")
-			return resp, nil
+	for _, status := range []int{200, 201, 400, 404, 429, 500, 503} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				sent := 0
+				base := baseFunc(func(*http.Request) (*http.Response, error) {
+					sent++
+					resp := answerWith(status, "application/json", io.NopCloser(strings.NewReader(strings.Repeat(" ", 2000))))
+					resp.Header.Set("Retry-After", "30")
+					return resp, nil
+				})
+				stack := middleware.Default(middleware.NewConfig("https://prefactor.test", "token")).Replace("envelope", middleware.Envelope(1000))
+				err := write(t.Context(), newClient(t, stack, "https://prefactor.test", base))
+				wait, _ := errs.RetryAfter(err)
+				if sent != 1 || !errors.Is(err, errs.ErrTooLarge) || errors.Is(err, errs.ErrExhausted) || wait != 30*time.Second {
+					t.Errorf("%d requests, a wait of %s: %v", sent, wait, err)
+				}
+			})
 		})
-		stack := middleware.Default(middleware.NewConfig("https://prefactor.test", "token")).Replace("envelope", middleware.Envelope(1000))
-		if err := write(t.Context(), newClient(t, stack, "https://prefactor.test", base)); err != nil {
-			t.Fatal(err)
-		}
-		if len(at) != 2 || at[1].Sub(at[0]) < 30*time.Second {
-			t.Errorf("requests were sent at %s", at)
-		}
-	})
+	}
 }
 
 // Of everything that the server asked for in a call, the longest wait counts.

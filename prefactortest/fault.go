@@ -210,9 +210,10 @@ func (f Fault) HTML(status int) Fault {
 	return f.reply(status, "text/html; charset=utf-8", page, fmt.Sprintf("HTML page %d", status))
 }
 
-// Malformed responds with a JSON document that breaks off.
+// Malformed responds with a document that ends as JSON does, and is broken within.
+// For a document that ends early, give its beginning to Body.
 func (f Fault) Malformed(status int) Fault {
-	return f.reply(status, "application/json", `{"status":"success","details":{"id":`, fmt.Sprintf("malformed JSON %d", status))
+	return f.reply(status, "application/json", `{"status":"success","details":{"id":}}`, fmt.Sprintf("malformed JSON %d", status))
 }
 
 // WrongEnvelope responds with a JSON document that isn't the API's envelope.

@@ -43,7 +43,7 @@ func TestFaultResponses(t *testing.T) {
 		{"a page", prefactortest.On("*").HTML(502), 502, "text/html; charset=utf-8",
 			"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"},
 		{"retry_after_ms without JSON", prefactortest.On("*").Reply(429).Body("slow down").RetryAfterMS(time.Second), 429, "application/json", `slow down`},
-		{"malformed JSON", prefactortest.On("*").Malformed(200), 200, "application/json", `{"status":"success","details":{"id":`},
+		{"malformed JSON", prefactortest.On("*").Malformed(200), 200, "application/json", `{"status":"success","details":{"id":}}`},
 		{"a wrong envelope", prefactortest.On("*").WrongEnvelope(200), 200, "application/json", `{"ok":true,"data":{}}`},
 		{"a redirect", prefactortest.On("*").Redirect(307, "http://elsewhere.test/"), 307, "text/html; charset=utf-8", ``},
 	}

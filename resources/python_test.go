@@ -190,7 +190,7 @@ func TestAfterTheLastAttemptTheErrorWrapsTheLastFailure(t *testing.T) {
 			contract, ok := errors.AsType[*errs.ContractError](err)
 			return ok && contract.Status == 503 && strings.Contains(contract.Snippet(), "<")
 		}},
-		{"half a document under 500", prefactortest.On("*").Times(4).Malformed(500), func(err error) bool {
+		{"a broken document under 500", prefactortest.On("*").Times(4).Malformed(500), func(err error) bool {
 			contract, ok := errors.AsType[*errs.ContractError](err)
 			return ok && contract.Status == 500
 		}},

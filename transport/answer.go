@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
@@ -33,26 +34,30 @@ type Answer struct {
 	value  any
 	reason errs.Reason
 
-	judged bool
-	err    error
+	judged   bool
+	err      error
+	judgedBy http.Header // what err was made from, if there is one
 
 	rest []byte // what is still to be read from the Answer as a body
 }
 
 // reading is what was made of a response's bytes. It is immutable: it holds for
-// any response with the same status and bytes in the same call.
+// any response with the same status and bytes in the same call, and its err for
+// one with the same header.
 type reading struct {
 	status int
 	body   []byte
 	value  any
 	reason errs.Reason
+	err    error
+	header http.Header
 }
 
 // Read returns the answer of a response. It reads the body to its end, up to
-// [MaxAnswer] bytes, closes it, and puts the Answer in its place. A response that
-// was read before gives the same Answer, even if another layer has wrapped its
-// body. Outside an API call only JSON bodies within the bound are read; all
-// others keep streaming.
+// [MaxAnswer] bytes, or 1 MiB if the status is 300 or above, closes it, and puts
+// the Answer in its place. A response that was read before gives the same Answer,
+// even if another layer has wrapped its body. Outside an API call only JSON bodies
+// within the bound are read; all others keep streaming.
 //
 // Read never fails: what went wrong is the Answer's Err.
 func Read(req *http.Request, resp *http.Response) *Answer {
@@ -68,6 +73,9 @@ func ReadLimit(req *http.Request, resp *http.Response, limit int64) *Answer {
 func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
 	call := CallFrom(ctx)
 	limit = call.bound(min(limit, math.MaxInt64-1))
+	if resp.StatusCode >= 300 {
+		limit = min(limit, maxErrorDocument)
+	}
 	if a, ok := resp.Body.(*Answer); ok {
 		return a.rebind(resp, call)
 	}
@@ -90,6 +98,9 @@ func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
 		a.readErr = a.readError(ctx, limit)
 	}
 	a.rest = a.body
+	if a.body = errs.TrimMark(a.body); len(bytes.TrimLeft(a.body, " \t\r\n")) == 0 {
+		a.body = nil
+	}
 	a.recall()
 	resp.Body = a
 	return a
@@ -104,9 +115,7 @@ func Conclude(resp *http.Response, reason errs.Reason) {
 		return
 	}
 	a.reason = reason
-	if a.call != nil {
-		a.call.latest.Store(&reading{status: a.status, body: a.body, reason: reason})
-	}
+	a.remember()
 }
 
 // Status returns the HTTP status.
@@ -115,8 +124,8 @@ func (a *Answer) Status() int { return a.status }
 // Header returns the response's header. It must not be changed.
 func (a *Answer) Header() http.Header { return a.header }
 
-// Document returns the body's bytes; nil if the body streams. They must not be
-// changed.
+// Document returns the body's bytes, without a byte order mark; nil if the body
+// is blank or streams. They must not be changed.
 func (a *Answer) Document() jsontext.Value { return a.body }
 
 // Model returns what the operation's document was decoded into, such as a
@@ -128,13 +137,25 @@ func (a *Answer) Model() any { return a.value }
 // if the body was cut, an [errs.ContractError] if it isn't what the operation
 // promises, or the error that the server reports.
 func (a *Answer) Err() error {
-	if !a.judged {
-		a.judged, a.err = true, a.judge()
-		if wait, ok := errs.RetryAfter(a.err); ok {
-			a.call.ask(wait)
-		}
+	if a.judged {
+		return a.err
+	}
+	a.judged, a.err = true, a.judge()
+	if a.err != nil {
+		a.judgedBy = a.header.Clone()
+		a.asked()
+	}
+	if a.readErr == nil && (a.err != nil || a.value != nil) {
+		a.remember()
 	}
 	return a.err
+}
+
+// asked enters the wait that the error asks for into the call's waits.
+func (a *Answer) asked() {
+	if wait, ok := errs.RetryAfter(a.err); ok {
+		a.call.ask(wait)
+	}
 }
 
 func (a *Answer) judge() error {
@@ -157,31 +178,38 @@ func (a *Answer) decode() error {
 		return nil
 	}
 	if len(a.body) == 0 {
-		if a.call.op.emptyOK {
-			return nil
-		}
-		return errs.NewContractError(a.status, a.header, "its body is empty", nil, nil)
+		return a.empty()
 	}
 	value, err := a.call.op.decode(a.body)
 	if err != nil {
-		return undecodable(a.status, a.header, a.body, err)
+		return errs.FromBody(a.status, a.header, a.body, err)
 	}
 	a.value = value
-	a.call.latest.Store(&reading{status: a.status, body: a.body, value: value})
 	return nil
 }
 
-// undecodable returns the error of a 2xx answer that decoding failed with err.
-func undecodable(status int, header http.Header, body []byte, err error) error {
-	if server := errs.FromResponse(status, header, body); server != nil {
-		return server
+// empty returns what a success without a document means. If nothing said that the
+// body would be empty, it may have been cut.
+func (a *Answer) empty() error {
+	switch {
+	case a.call.op.emptyOK:
+		return nil
+	case a.source.ContentLength < 0 && len(a.rest) == 0 && a.source.Body != http.NoBody:
+		return errs.NewCutError(a.header, io.ErrUnexpectedEOF)
 	}
-	return errs.NewContractError(status, header, problem(err), body, err)
+	return errs.NewContractError(a.status, a.header, "its body is empty", nil, nil)
 }
 
-// recall takes over what was decoded from the same bytes before, in the same
-// call, where the Answer that held it is hidden behind the body of another layer.
-// Errors are not taken over: they depend on the header, too.
+// remember keeps what was made of the bytes, for [Answer.recall].
+func (a *Answer) remember() {
+	if a.call != nil {
+		a.call.latest.Store(&reading{status: a.status, body: a.body, value: a.value, reason: a.reason, err: a.err, header: a.judgedBy})
+	}
+}
+
+// recall takes over what was made of the same bytes before, in the same call: by
+// an earlier attempt, or where the Answer that held it is hidden behind the body of
+// another layer. An error is taken over if the header is the same too.
 func (a *Answer) recall() {
 	if a.call == nil {
 		return
@@ -191,18 +219,27 @@ func (a *Answer) recall() {
 		return
 	}
 	a.reason = r.reason
-	if a.readErr == nil {
-		a.value = r.value
+	if a.readErr != nil {
+		return
+	}
+	a.value = r.value
+	if r.err != nil && sameHeader(r.header, a.header) {
+		a.judged, a.err, a.judgedBy = true, r.err, r.header
+		a.asked()
 	}
 }
+
+func sameHeader(a, b http.Header) bool { return maps.EqualFunc(a, b, slices.Equal) }
 
 // rebind makes the Answer one of resp, which a layer may have changed around it.
 func (a *Answer) rebind(resp *http.Response, call *Call) *Answer {
 	if a.status != resp.StatusCode || a.call != call {
-		a.status, a.value, a.reason = resp.StatusCode, nil, ""
+		a.status, a.value, a.reason, a.judged = resp.StatusCode, nil, "", false
+	}
+	if a.err != nil && !sameHeader(a.judgedBy, resp.Header) {
+		a.judged = false
 	}
 	a.header, a.call = resp.Header, call
-	a.judged, a.err = false, nil
 	return a
 }
 
@@ -221,7 +258,7 @@ func (a *Answer) readError(ctx context.Context, limit int64) error {
 	} else if errors.Is(a.readErr, errs.ErrNetwork) {
 		return a.readErr
 	}
-	return &errs.NetworkError{Sent: true, Cause: cause, RetryAfter: errs.ParseRetryAfter(a.header), RequestID: a.header.Get("X-Request-Id")}
+	return errs.NewCutError(a.header, cause)
 }
 
 func (a *Answer) tooLarge(limit int64) error {
@@ -246,14 +283,3 @@ func (a *Answer) Read(p []byte) (int, error) {
 
 // Close does nothing: the connection was returned when the body was read.
 func (a *Answer) Close() error { return nil }
-
-// problem says what is wrong with a document without quoting from it.
-func problem(err error) string {
-	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Sprintf("its body is broken JSON at byte %d", syntax.ByteOffset)
-	}
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		return fmt.Sprintf("its document has an unexpected value at %q", string(semantic.JSONPointer))
-	}
-	return err.Error()
-}

@@ -11,16 +11,19 @@ import (
 )
 
 const (
-	// MaxAnswer is the size, in bytes, that a response's body may have unless the
-	// envelope layer sets another: 32 MiB.
+	// MaxAnswer is the size, in bytes, that the body of a success may have unless
+	// the envelope layer sets another: 32 MiB. Any other response may have 1 MiB.
 	MaxAnswer = 32 << 20
 
-	// maxErrorDocument bounds what the wire reads to see who sent an error.
+	// maxErrorDocument bounds what is read of a response that is no success.
 	maxErrorDocument = 1 << 20
 
 	// startSize bounds what is allocated for a body before any of it has arrived.
 	startSize = 64 << 10
 )
+
+// jsonType is the Content-Type of a JSON document.
+const jsonType = "application/json"
 
 // prefixed is a body of which the beginning was read.
 type prefixed struct {
@@ -37,8 +40,17 @@ func bufferable(resp *http.Response, limit int64) bool {
 	if _, ok := bodyAs[*prefixed](resp.Body); ok { // found too large before
 		return false
 	}
-	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
+	return isJSON(resp.Header)
+}
+
+// isJSON reports whether a header says that the body is one JSON document.
+func isJSON(h http.Header) bool {
+	text := h.Get("Content-Type")
+	if text == jsonType {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(text)
+	return err == nil && (media == jsonType || strings.HasSuffix(media, "+json"))
 }
 
 // bodyAs finds the first body of type T in body or in what it unwraps to.

@@ -149,7 +149,7 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 		}
 		setBody(req, call.encoded, call)
 		call.body = req.Body
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", jsonType)
 	}
 	for name, values := range opts.header {
 		req.Header[name] = values

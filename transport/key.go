@@ -21,8 +21,13 @@ const KeyHeader = "Idempotency-Key"
 // keyMember is the member of a JSON body in which it travels too.
 const keyMember = "idempotency_key"
 
-// maxKey is the length of the longest idempotency key.
-const maxKey = 64
+const (
+	// maxKey is the length of the longest idempotency key.
+	maxKey = 64
+
+	// maxKeyedBody bounds what is read of a body, which isn't Client's, for a key.
+	maxKeyedBody = 1 << 20
+)
 
 // CanRepeat reports whether req may be sent more than once without harm, because
 // the server acts on it once at most: it has a safe method, an idempotency key, or
@@ -48,6 +53,11 @@ func ValidateKey(key string) error {
 // SetKey gives a request, which the caller must own, its idempotency key: in the
 // Idempotency-Key header and, if the body is a JSON object that can be replayed,
 // as the body's top-level member idempotency_key. The body is not decoded.
+//
+// The key goes into the header only, and the body is left unread or as it is, if
+// the Content-Type is not JSON, if another header is made from the body's bytes,
+// such as Content-Digest or Content-Encoding, or if the body is larger than 1 MiB
+// and not [Client]'s.
 //
 // A key that the request has already, in either place, is kept, and put in the
 // other place too; candidate is called only if it has none, and may be nil to
@@ -124,35 +134,52 @@ func headerKey(h http.Header) (string, error) {
 }
 
 // keyedBody returns the body of a request if it is a JSON object that can be
-// replayed, nil otherwise, and the key in it. The input of an [Op] never has one.
+// replayed and changed, nil otherwise, and the key in it. The input of an [Op]
+// never has one.
 func keyedBody(req *http.Request, call *Call) (body []byte, key string, err error) {
-	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil {
+	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil || !isJSON(req.Header) || describesBody(req.Header) {
 		return nil, "", nil
 	}
-	if call != nil && req.Body == call.body {
-		body = call.encoded
-		if !call.op.foreign {
-			if !isObject(body) {
-				return nil, "", nil
-			}
-			return body, "", nil
+	switch {
+	case call == nil || req.Body != call.body:
+		if body, err = replay(req, maxKeyedBody); err != nil {
+			return nil, "", err
 		}
-	} else if body, err = replay(req); err != nil {
-		return nil, "", err
+	case call.op.foreign:
+		body = call.encoded
+	case isObject(call.encoded):
+		return call.encoded, "", nil
 	}
 	return scanKey(body)
 }
 
-// replay reads a copy of a request's body.
-func replay(req *http.Request) ([]byte, error) {
+// describesBody reports whether a header depends on the body's bytes, so that they
+// must not be changed.
+func describesBody(h http.Header) bool {
+	for _, name := range []string{"Content-Encoding", "Content-Digest", "Repr-Digest", "Digest", "Content-Md5", "X-Amz-Content-Sha256"} {
+		if _, ok := h[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// replay reads a copy of a request's body; nil if it is larger than limit.
+func replay(req *http.Request, limit int64) ([]byte, error) {
+	if req.ContentLength > limit {
+		return nil, nil
+	}
 	copied, err := req.GetBody()
 	if err != nil {
 		return nil, fmt.Errorf("can't read the request's body again: %w", err)
 	}
 	defer copied.Close()
-	body, err := io.ReadAll(copied)
+	body, err := io.ReadAll(io.LimitReader(copied, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("can't read the request's body again: %w", err)
+	}
+	if int64(len(body)) > limit {
+		return nil, nil
 	}
 	return body, nil
 }

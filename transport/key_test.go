@@ -61,6 +61,7 @@ func TestSetKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			req.Header.Set("Content-Type", "application/json")
 			if tt.header != "" {
 				req.Header.Set(transport.KeyHeader, tt.header)
 			}
@@ -132,6 +133,7 @@ func TestTheBodyThatIsReplacedIsClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	closed := watchClose(req)
 	if err := transport.SetKey(req, func() string { return generated }); err != nil || !*closed {
 		t.Errorf("closed: %t, %v", *closed, err)
@@ -145,12 +147,81 @@ func TestABodyThatCantBeReplayedKeepsItsBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	if err := transport.SetKey(req, func() string { return generated }); err != nil {
 		t.Fatal(err)
 	}
 	if req.Body != body || req.Header.Get(transport.KeyHeader) != generated {
 		t.Error("want the body as it was, and the key in the header")
 	}
+}
+
+// What isn't known to be a JSON document of a moderate size gets its key in the
+// header only, and isn't read.
+func TestABodyThatIsNotOursIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	large := `{"a":"` + strings.Repeat("x", 1<<20) + `"}`
+	for _, tt := range []struct {
+		name, contentType, header, body string
+		stated, left, read              bool
+	}{
+		{"JSON", "application/json", "", `{"a":1}`, true, false, true},
+		{"JSON with a charset", "Application/JSON; charset=utf-8", "", `{"a":1}`, true, false, true},
+		{"JSON of another kind", "application/vnd.api+json", "", `{"a":1}`, true, false, true},
+		{"no Content-Type", "", "", `{"a":1}`, true, true, false},
+		{"text", "text/plain", "", `{"a":1}`, true, true, false},
+		{"lines of JSON", "application/x-ndjson", "", `{"a":1}`, true, true, false},
+		{"a broken Content-Type", "application/json;;=", "", `{"a":1}`, true, true, false},
+		{"a large body", "application/json", "", large, true, true, false},
+		{"a large body of unknown length", "application/json", "", large, false, true, true},
+		{"a body of unknown length", "application/json", "", `{"a":1}`, false, false, true},
+		{"a digest", "application/json", "Content-Digest", `{"a":1}`, true, true, false},
+		{"an old digest", "application/json", "Digest", `{"a":1}`, true, true, false},
+		{"a signed hash", "application/json", "X-Amz-Content-Sha256", `{"a":1}`, true, true, false},
+		{"an encoding", "application/json", "Content-Encoding", `{"a":1}`, true, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", strings.NewReader(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := 0
+			req.GetBody = func() (io.ReadCloser, error) {
+				return io.NopCloser(readCounter{strings.NewReader(tt.body), &read}), nil
+			}
+			if !tt.stated {
+				req.ContentLength = -1
+			}
+			if tt.contentType != "" {
+				req.Header.Set("Content-Type", tt.contentType)
+			}
+			if tt.header != "" {
+				req.Header.Set(tt.header, "x")
+			}
+			if err := transport.SetKey(req, func() string { return generated }); err != nil {
+				t.Fatal(err)
+			}
+			if got := readBody(t, req); (got == tt.body) != tt.left || req.Header.Get(transport.KeyHeader) != generated {
+				t.Errorf("left alone: %t; the header is %v", got == tt.body, req.Header)
+			}
+			if (read > 0) != tt.read || read > 1<<20+1 {
+				t.Errorf("%d bytes were read", read)
+			}
+		})
+	}
+}
+
+// readCounter counts what is read.
+type readCounter struct {
+	io.Reader
+	read *int
+}
+
+func (r readCounter) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	*r.read += n
+	return n, err
 }
 
 // A layer that sends a request of its own with the call's context, and without
@@ -233,6 +304,7 @@ func FuzzSetKey(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		req.Header.Set("Content-Type", "application/json")
 		if err := transport.SetKey(req, func() string { return generated }); err != nil {
 			if !errors.Is(err, errs.ErrClient) {
 				t.Errorf("%v is no ClientError", err)

@@ -137,15 +137,25 @@ func decodeDocument[T any](body []byte) (any, error) {
 // decodeDetails decodes the record of a 2xx body.
 func decodeDetails[T any](body []byte) (*T, error) {
 	var document struct {
-		Details *T `json:"details"`
+		Details last[T] `json:"details"`
 	}
 	if err := decodeInto(&document, body, isChecker[T]()); err != nil {
 		return nil, err
 	}
-	if document.Details == nil {
+	record := document.Details.value
+	if record == nil {
 		return nil, errNoDetails
 	}
-	return document.Details, check(document.Details, body)
+	return record, check(record, body)
+}
+
+// last is a member of a document. Of several with its name the last counts, alone:
+// by the rules of encoding/json they would be merged.
+type last[T any] struct{ value *T }
+
+func (l *last[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	l.value = nil
+	return json.UnmarshalDecode(dec, &l.value)
 }
 
 // decodeInto decodes a 2xx body. A document that says "error" is errSaysError.
@@ -192,7 +202,7 @@ func saysError(body []byte) bool {
 func DecodeDetails[T any](document jsontext.Value) (*T, error) {
 	record, err := decodeDetails[T](document)
 	if err != nil {
-		return nil, undecodable(http.StatusOK, nil, document, err)
+		return nil, errs.FromBody(http.StatusOK, nil, document, err)
 	}
 	return record, nil
 }

@@ -116,7 +116,8 @@ func TestTheAnswerOfARawRequest(t *testing.T) {
 		{"a number of many digits", `9007199254740993`, nil},
 		{"an error under 200", `{"status":"error","code":"not_found","message":"m"}`, errs.ErrNotFound},
 		{"a page", `<html>ok</html>`, errs.ErrContract},
-		{"half a document", `{"status":`, errs.ErrContract},
+		{"a broken document", `{"status":}`, errs.ErrContract},
+		{"half a document", `{"status":`, errs.ErrNetwork},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

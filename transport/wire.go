@@ -52,11 +52,26 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 		call.ask(wait)
 		return nil, err
 	}
+	if isElsewhere(req, resp) {
+		_ = resp.Body.Close()
+		s.answered(resp, false)
+		return nil, errs.NewElsewhereError(resp.StatusCode, req.URL, resp.Request.URL)
+	}
 	if resp.StatusCode >= 300 {
 		call.ask(errs.ParseRetryAfter(resp.Header))
 	}
 	s.answered(resp, errs.Refused(resp.StatusCode) || call != nil && refuses(resp))
 	return resp, nil
+}
+
+// isElsewhere reports whether a response comes from another URL than the request
+// went to, as behind a base that follows redirects.
+func isElsewhere(req *http.Request, resp *http.Response) bool {
+	if resp.Request == nil || resp.Request.URL == nil || resp.Request.URL == req.URL {
+		return false
+	}
+	a, b := req.URL, resp.Request.URL
+	return !strings.EqualFold(a.Scheme, b.Scheme) || !strings.EqualFold(a.Host, b.Host) || a.RequestURI() != b.RequestURI()
 }
 
 // sendOnce changes a request that must not be repeated such that nothing below

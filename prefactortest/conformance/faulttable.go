@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -124,6 +125,12 @@ func faultTable() []faultRow {
 			requests: 1, exactly: true, is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, check: maybeApplied},
 		{name: "wrong envelope under 200", faults: faults{create.WrongEnvelope(200)},
 			requests: 1, exactly: true, is: []error{errs.ErrContract}, not: []error{errs.ErrExhausted}, check: maybeApplied},
+		{name: "a document that ends early, then success", faults: faults{create.Reply(200).Body(`{"status":"success","details":{"id":`)},
+			requests: 2, waits: backoff1},
+		{name: "a document that ends early under 422, then success", faults: faults{create.Reply(422).Body(`{"status":"error","code":"valid`)},
+			requests: 2, waits: backoff1},
+		{name: "a document that always ends early", faults: always(create.Reply(200).Body(`{`)),
+			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork}, check: maybeApplied},
 		{name: "body cut, then success", faults: faults{create.CutBody(40)},
 			requests: 2, waits: backoff1},
 		{name: "body always cut", faults: always(create.CutBody(40)),
@@ -159,6 +166,8 @@ func faultTable() []faultRow {
 			requests: 2, connections: 2, waits: backoff1},
 		{name: "reset always", faults: always(create.ResetAfter()),
 			requests: 4, waits: backoff3, is: []error{errs.ErrExhausted, errs.ErrNetwork}, check: maybeApplied},
+		{name: "a 503 of 2 MB", faults: always(create.Reply(503).Body(`{"filler":"` + strings.Repeat("x", 2<<20) + `"}`)), holds: holdsBound,
+			requests: 1, exactly: true, is: []error{errs.ErrContract, errs.ErrTooLarge}, not: []error{errs.ErrExhausted}, check: maybeApplied},
 		{name: "a response of 200 MB", faults: faults{create.Oversized(200 << 20)}, holds: holdsBound,
 			requests: 1, exactly: true, is: []error{errs.ErrContract, errs.ErrTooLarge}, not: []error{errs.ErrExhausted}, check: maybeApplied},
 	}

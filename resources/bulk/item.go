@@ -141,42 +141,33 @@ func (i Item) encode() (jsontext.Value, error) {
 			return nil, err
 		}
 	}
-	text, err := compose(i.Type, i.Key, jsontext.Value(object))
-	if err != nil {
-		return nil, &errs.ClientError{Field: "params", Problem: "must have neither a member _type nor a member idempotency_key: use the item's Type and Key"}
+	if err := checkMembers(object); err != nil {
+		return nil, err
 	}
-	return text, nil
+	return compose(i.Type, i.Key, object), nil
 }
 
-// compose returns the members of params with the item's type and key in front of
-// them. A duplicate name is an error.
-func compose(itemType, key string, params jsontext.Value) (jsontext.Value, error) {
-	var text bytes.Buffer
-	enc := jsontext.NewEncoder(&text)
-	for _, token := range []jsontext.Token{
-		jsontext.BeginObject,
-		jsontext.String("_type"), jsontext.String(itemType),
-		jsontext.String("idempotency_key"), jsontext.String(key),
-	} {
-		if err := enc.WriteToken(token); err != nil {
-			return nil, err
-		}
+// checkMembers refuses params that hold what the item's own fields give.
+func checkMembers(params rawjson.Object) error {
+	var members struct {
+		Type jsontext.Value `json:"_type"`
+		Key  jsontext.Value `json:"idempotency_key"`
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(params))
-	if _, err := dec.ReadToken(); err != nil { // the opening brace
-		return nil, err
+	if err := params.Decode(&members); err != nil || members.Type != nil || members.Key != nil {
+		return &errs.ClientError{Field: "params", Problem: "must have neither a member _type nor a member idempotency_key: use the item's Type and Key"}
 	}
-	for dec.PeekKind() != '}' {
-		member, err := dec.ReadValue() // a name, and then a value
-		if err != nil {
-			return nil, err
-		}
-		if err := enc.WriteValue(member); err != nil {
-			return nil, err
-		}
+	return nil
+}
+
+// compose returns the members of params, as they are, with the item's type and
+// key in front of them.
+func compose(itemType, key string, params rawjson.Object) jsontext.Value {
+	text := []byte(`{"_type":`)
+	text, _ = jsontext.AppendQuote(text, itemType) // the error is about invalid UTF-8, which is replaced
+	text = append(text, `,"idempotency_key":`...)
+	text, _ = jsontext.AppendQuote(text, key)
+	if rest := bytes.TrimLeft(params[1:], " \t\r\n"); rest[0] != '}' {
+		text = append(text, ',')
 	}
-	if err := enc.WriteToken(jsontext.EndObject); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+	return append(text, params[1:]...)
 }

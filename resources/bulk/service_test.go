@@ -174,7 +174,7 @@ func TestARefusedRequestFailsTheCall(t *testing.T) {
 
 func TestAResponseWithoutOutputsIsAContractError(t *testing.T) {
 	t.Parallel()
-	for _, document := range []string{`{"status":"success"}`, `{"status":"success","outputs":null}`, `{"status":"success","outputs":[]}`, `{"outputs":`} {
+	for _, document := range []string{`{"status":"success"}`, `{"status":"success","outputs":null}`, `{"status":"success","outputs":[]}`, `{"outputs":}`} {
 		service, _ := answering(t, document)
 		_, err := service.Execute(t.Context(), bulk.Request{Items: []bulk.Item{bulk.NewItem("agents/list", "", nil)}})
 		if !errors.Is(err, errs.ErrContract) {

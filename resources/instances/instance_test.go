@@ -129,7 +129,7 @@ func TestASuccessWithoutAnInstanceIsAContractError(t *testing.T) {
 		`{"status":"success","details":{"id":""}}`,
 		`{"status":"success","details":{"id":7}}`,
 		`{"status":"success","details":"inst-1"}`,
-		`[]`, `"inst-1"`, `<html>`, ``, `{"status":"success","details":{"id":"i"`,
+		`[]`, `"inst-1"`, `<html>`, ``, `{"status":"success","details":{"id":"i"]}`,
 	} {
 		_, err := start(t, document)
 		if !errors.Is(err, errs.ErrContract) {

@@ -1,40 +1,82 @@
 package rawjson
 
 import (
+	"encoding"
 	"errors"
-	"slices"
+	"reflect"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxOdd bounds how many members of an unexpected type a document may have
-// before it is refused as a whole.
-const maxOdd = 16
-
 // Decode decodes a document into v, a pointer to a zero value. A member of an
-// unexpected type is taken for null, so that the response to a write that
-// succeeded isn't lost for one odd field. A document without such members is
-// decoded once.
+// unexpected type is left zero, so that the response to a write that succeeded
+// isn't lost for odd members, however many. A document without such members is
+// decoded once, any other twice.
 func Decode(document jsontext.Value, v any) error {
 	err := json.Unmarshal(document, v, Lenient)
-	for range maxOdd {
-		start, end, ok := oddMember(document, err)
-		if !ok {
-			break
-		}
-		document = slices.Concat(document[:start], jsontext.Value("null"), document[end:])
-		err = json.Unmarshal(document, v, Lenient)
+	if _, odd := errors.AsType[*json.SemanticError](err); !odd {
+		return err
 	}
-	return err
+	reflect.ValueOf(v).Elem().SetZero()
+	return decodeLoosely(document, v)
 }
 
-// oddMember returns where the member stands whose type made decoding fail with
-// err.
-func oddMember(document jsontext.Value, err error) (start, end int, ok bool) {
-	semantic, ok := errors.AsType[*json.SemanticError](err)
-	if !ok || semantic.JSONPointer == "" {
-		return 0, 0, false
+func decodeLoosely(document jsontext.Value, v any) error {
+	return json.Unmarshal(document, v, Lenient, json.WithUnmarshalers(json.UnmarshalFromFunc(leaveOddZero)))
+}
+
+// leaveOddZero decodes the next value into v, and leaves v zero if it can't hold
+// the value. A whole document, and what is decoded member by member, it leaves to
+// the package json.
+func leaveOddZero(dec *jsontext.Decoder, v any) error {
+	if dec.StackDepth() == 0 || isName(dec) {
+		return errors.ErrUnsupported
 	}
-	return locate(document, semantic.JSONPointer)
+	target, kind := reflect.ValueOf(v).Elem(), dec.PeekKind()
+	if holds(target.Type(), kind) {
+		return errors.ErrUnsupported
+	}
+	value, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	target.SetZero()
+	if decodeLoosely(value, v) != nil {
+		target.SetZero()
+	}
+	return nil
+}
+
+// isName reports whether the name of a member comes next.
+func isName(dec *jsontext.Decoder) bool {
+	kind, length := dec.StackIndex(dec.StackDepth())
+	return kind == '{' && length%2 == 0
+}
+
+// holds reports whether a value of kind can be decoded into a t by its members or
+// elements.
+func holds(t reflect.Type, kind jsontext.Kind) bool {
+	if decodesItself(t) {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return kind == '{'
+	case reflect.Slice:
+		return kind == '[' && t.Elem().Kind() != reflect.Uint8
+	case reflect.Pointer:
+		return holds(t.Elem(), kind)
+	}
+	return false
+}
+
+// decodesItself reports whether t has a method that decodes it.
+func decodesItself(t reflect.Type) bool {
+	if t.Kind() != reflect.Pointer {
+		t = reflect.PointerTo(t)
+	}
+	return t.Implements(reflect.TypeFor[json.UnmarshalerFrom]()) ||
+		t.Implements(reflect.TypeFor[json.Unmarshaler]()) ||
+		t.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }

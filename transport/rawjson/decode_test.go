@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
 // things is a document that knows when it is whole.
@@ -75,7 +77,7 @@ func TestADocumentWithoutWhatItMustHaveIsAContractError(t *testing.T) {
 		`{"details":"i"}`,
 		`{"details":null}`,
 		`[]`,
-		`{"details":{"list":7,"id":"i"}`,
+		`{"details":{"list":7,"id":"i"}]`,
 	} {
 		if _, err := decode[things](t, text); !errors.Is(err, errs.ErrContract) {
 			t.Errorf("%s: %v, want a ContractError", text, err)
@@ -83,19 +85,76 @@ func TestADocumentWithoutWhatItMustHaveIsAContractError(t *testing.T) {
 	}
 }
 
-func TestADocumentOfNothingButOddMembersIsRefused(t *testing.T) {
+func TestOddMembersCostOnlyThemselvesWhateverTheirNumber(t *testing.T) {
 	t.Parallel()
-	text := `{"details":{"id":"i","list":[` + strings.Repeat("1,", 50) + `1]}}`
-	if _, err := decode[things](t, text); !errors.Is(err, errs.ErrContract) {
-		t.Errorf("got %v, want a ContractError", err)
+	text := `{"details":{"id":"i","list":[` + strings.Repeat("1,", 5000) + `"x"],"counts":{` + strings.Repeat(`"a":"x",`, 5000) + `"b":2}}}`
+	d, err := decode[things](t, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := d.Details.List; len(list) != 5001 || list[4999] != "" || list[5000] != "x" {
+		t.Errorf("List has %d elements", len(list))
+	}
+	if c := d.Details.Counts; len(c) != 2 || c["b"] != 2 {
+		t.Errorf("Counts = %v", c)
 	}
 }
 
-func TestAnOddMemberBehindAGoodOneOfItsNameIsRefused(t *testing.T) {
+// types has a member of each kind that a model may have.
+type types struct {
+	Details struct {
+		ID      string             `json:"id"`
+		Text    string             `json:"text"`
+		Small   int8               `json:"small"`
+		Flag    bool               `json:"flag"`
+		Time    time.Time          `json:"time"`
+		Bytes   []byte             `json:"bytes"`
+		Pointer *struct{ N int }   `json:"pointer"`
+		Struct  struct{ N, M int } `json:"struct"`
+		Map     map[string]*int    `json:"map"`
+		Any     any                `json:"any"`
+		Object  rawjson.Object     `json:"object"`
+		Array   [2]int             `json:"array"`
+	} `json:"details"`
+}
+
+func (d *types) Check(jsontext.Value) error {
+	if d.Details.ID == "" {
+		return errors.New("its document has no id")
+	}
+	return nil
+}
+
+func TestAnOddMemberOfEveryType(t *testing.T) {
 	t.Parallel()
-	const text = `{"details":{"id":"i","list":["a"],"list":5}}`
-	if _, err := decode[things](t, text); !errors.Is(err, errs.ErrContract) {
-		t.Errorf("got %v, want a ContractError", err)
+	const values = `null 1 300 1.5 "x" true [1,2] [1,2,3] [{}] {} {"N":1,"M":"x"} {"N":{"a":[1]}} {"a":null}`
+	for _, member := range strings.Fields("text small flag time bytes pointer struct map any object array unknown") {
+		for _, value := range strings.Fields(values) {
+			text := `{"details":{"id":"i","` + member + `":` + value + `,"text":"t"}}`
+			d, err := decode[types](t, text)
+			if err != nil || d.Details.ID != "i" || d.Details.Text != "t" {
+				t.Errorf("%s: %+v, %v", text, d, err)
+			}
+		}
+	}
+	d, err := decode[types](t, `{"details":{"id":"i","struct":{"N":"x","M":2},"map":{"a":"x","b":3},"small":300,"time":"soon"}}`)
+	if err != nil || d.Details.Struct.M != 2 || *d.Details.Map["b"] != 3 || d.Details.Map["a"] != nil || d.Details.Small != 0 || !d.Details.Time.IsZero() {
+		t.Errorf("what stands beside an odd member is lost: %+v, %v", d, err)
+	}
+}
+
+// Of several members of a name the last counts, for the model and for Raw.
+func TestAnOddMemberOfANameThatIsThereTwice(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"details":{"id":"i","list":["a"],"list":5}}`:     `[]`,
+		`{"details":{"id":"i","list":5,"list":["a"]}}`:     `["a"]`,
+		`{"details":{"id":"i","list":["a"],"list":["b"]}}`: `["b"]`,
+	} {
+		d, err := decode[things](t, text)
+		if err != nil || fmt.Sprintf("%q", d.Details.List) != want {
+			t.Errorf("%s: %+v, %v", text, d, err)
+		}
 	}
 }
 

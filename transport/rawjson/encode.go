@@ -13,23 +13,27 @@ import (
 )
 
 // Encode returns v as JSON, the same bytes for the same value: maps are sorted,
-// so that a call that is repeated with its key has the body that it had. Bytes
+// so that a call that is repeated with its key has the body that it had. What came
+// from the API can be sent back as it came, with members of the same name. Bytes
 // that aren't UTF-8, as of a text that was cut within a character, become U+FFFD
 // and don't lose a call. A number of encoding/json keeps its digits. The error
 // is an [errs.ClientError] that names the field that can't be encoded.
 func Encode(v any) (jsontext.Value, error) {
-	text, err := json.Marshal(v, encoding)
+	text, err := json.Marshal(v, encodingOptions)
 	if err != nil {
 		return nil, &errs.ClientError{Field: errs.Words(fieldOf(err)), Problem: "can't be encoded as JSON: " + errs.Words(err.Error())}
 	}
 	return text, nil
 }
 
-var encoding = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true), json.WithMarshalers(exactNumbers))
+var encodingOptions = json.JoinOptions(Lenient, json.Deterministic(true), json.WithMarshalers(exactNumbers))
 
 // exactNumbers encodes a number of encoding/json as what it is; its type is a
 // string to encoding/json/v2.
 var exactNumbers = json.MarshalToFunc(func(enc *jsontext.Encoder, n stdjson.Number) error {
+	if kind, length := enc.StackIndex(enc.StackDepth()); kind == '{' && length%2 == 0 { // as the name of a member
+		return enc.WriteToken(jsontext.String(string(n)))
+	}
 	return enc.WriteValue(jsontext.Value(n))
 })
 

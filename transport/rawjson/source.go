@@ -69,7 +69,7 @@ func locate(document jsontext.Value, pointer jsontext.Pointer) (start, end int, 
 }
 
 // child returns where in v the member or element begins and ends that a
-// pointer's token names.
+// pointer's token names; of several members of a name the last.
 func child(v jsontext.Value, token string) (start, end int, ok bool) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(v), Lenient)
 	opening, err := dec.ReadToken()
@@ -91,9 +91,9 @@ func child(v jsontext.Value, token string) (start, end int, ok bool) {
 			return 0, 0, false
 		}
 		if name == token {
-			end := int(dec.InputOffset())
-			return end - len(value), end, true
+			end = int(dec.InputOffset())
+			start, ok = end-len(value), true
 		}
 	}
-	return 0, 0, false
+	return start, end, ok
 }

@@ -37,6 +37,19 @@ func TestRawLeadsToAPartOfTheDocument(t *testing.T) {
 	}
 }
 
+func TestRawIsTheLastOfANameThatIsThereTwice(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"details":{"id":"a"},"details":{"id":"b"}}`:               `{"id":"b"}`,
+		`{"details":{"id":"a"},"details":null}`:                     `null`,
+		`{"det\u0061ils":{"id":"a"},"details":{"id":"b","id":"c"}}`: `{"id":"b","id":"c"}`,
+	} {
+		if got := string(rawjson.At(jsontext.Value(text), "/details").Raw()); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestRawIsNoCopy(t *testing.T) {
 	t.Parallel()
 	document := jsontext.Value(`{"details":{"id":"i"}}`)

@@ -1,0 +1,84 @@
+package errs
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// newPageError returns the [ContractError] for a body that is no JSON document,
+// such as the page of a gateway. It says what the body is instead, and who sent
+// it.
+func newPageError(status int, h http.Header, body []byte, cause error) *ContractError {
+	problem := "its body is no JSON document"
+	if media := mediaType(h); media != "" && !isJSON(media) {
+		problem = fmt.Sprintf("its body is %s and no JSON document", media)
+	}
+	if encoding := contentEncoding(h); encoding != "" {
+		problem = fmt.Sprintf("its body is still packed as Content-Encoding %s says: leave Accept-Encoding to the base transport, or unpack the body in a layer", encoding)
+	}
+	var known []string
+	if title := title(body); title != "" {
+		known = append(known, fmt.Sprintf("titled %q", title))
+	}
+	if sender := sender(h); sender != "" {
+		known = append(known, "from "+sender)
+	}
+	if len(known) > 0 {
+		problem += " (" + strings.Join(known, ", ") + ")"
+	}
+	return NewContractError(status, h, problem, body, cause)
+}
+
+// isDocument reports whether a body is meant to be a JSON document.
+func isDocument(h http.Header, body []byte) bool {
+	if contentEncoding(h) != "" {
+		return false
+	}
+	return beginsObject(body) || isJSON(mediaType(h))
+}
+
+func isJSON(media string) bool {
+	return media == "application/json" || strings.HasSuffix(media, "+json")
+}
+
+// mediaType returns the media type of a response's body, "" if it isn't given.
+func mediaType(h http.Header) string {
+	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	return Words(media)
+}
+
+// contentEncoding returns how a response's body is still packed, "" if it isn't.
+// The base transport removes the header if it unpacks the body.
+func contentEncoding(h http.Header) string {
+	encoding := Words(strings.Join(h.Values("Content-Encoding"), ", "))
+	if strings.EqualFold(encoding, "identity") {
+		return ""
+	}
+	return encoding
+}
+
+var titleElement = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title`)
+
+// title returns the title of an HTML page.
+func title(body []byte) string {
+	found := titleElement.FindSubmatch(body[:min(len(body), maxScanned)])
+	if found == nil {
+		return ""
+	}
+	return Words(string(found[1]))
+}
+
+// sender returns what a response's header says about the gateways that it came
+// from.
+func sender(h http.Header) string {
+	var known []string
+	for _, name := range []string{"Server", "Via", "X-Squid-Error"} {
+		if value := Words(h.Get(name)); value != "" {
+			known = append(known, name+" "+value)
+		}
+	}
+	return strings.Join(known, ", ")
+}

@@ -3,7 +3,6 @@ package errs
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -27,8 +26,8 @@ var ErrNetwork = errors.New("prefactor: no response from the server")
 // from a cancellation by the caller.
 type NetworkError struct {
 	// Sent reports whether the request may have reached the server. It is
-	// false only if it is certain that nothing was sent, as when there was
-	// no connection.
+	// false only if that is certain: there was no connection, nothing was
+	// written to it, or what is at the other end doesn't speak HTTP/1.
 	Sent bool
 
 	// RetryAfter is how long the server asked to wait, from the header of a
@@ -40,18 +39,22 @@ type NetworkError struct {
 }
 
 func (e *NetworkError) Error() string {
+	text := "no connection to the server: " + textOf(e.Cause)
 	if e.Sent {
-		return "no complete response from the server: " + textOf(e.Cause)
+		text = "no complete response from the server: " + textOf(e.Cause)
 	}
-	return fmt.Sprintf("no connection to the server: %s; %s", textOf(e.Cause), e.advice())
+	if advice := e.advice(); advice != "" {
+		text += "; " + advice
+	}
+	return text
 }
 
 func (e *NetworkError) advice() string {
 	if _, ok := errors.AsType[*ProxyError](e.Cause); ok {
 		return "check the proxy and its credentials"
 	}
-	if untrusted(e.Cause) {
-		return "give the base transport your certificate authority, as with middleware.NewBase"
+	if advice := lasting(e.Cause); advice != "" || e.Sent {
+		return advice
 	}
 	return "check the API URL and the network"
 }
@@ -141,7 +144,7 @@ func sent(err error, reach Reach) bool {
 	if reach == ReachUnknown || reach == ReachRead {
 		return !unsent(err)
 	}
-	return reach == ReachWritten
+	return reach == ReachWritten && !otherProtocol(err)
 }
 
 // FromLayer returns the typed error for an error of a layer that may not know
@@ -156,7 +159,7 @@ func FromLayer(err error) error {
 
 // network reports whether err is clearly a network error.
 func network(err error) bool {
-	if _, ok := errors.AsType[net.Error](err); ok || untrusted(err) {
+	if _, ok := errors.AsType[net.Error](err); ok || lasting(err) != "" {
 		return true
 	}
 	for _, known := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
@@ -168,40 +171,21 @@ func network(err error) bool {
 	return false
 }
 
-// unsent reports whether the type of err shows that the request never left the
-// client, because there was no connection. If err joins several errors, each
-// must show it.
+// unsent reports whether err by itself shows that the request never reached the
+// server. If err joins several errors, each must show it.
 func unsent(err error) bool {
 	switch e := err.(type) {
 	case *net.OpError:
 		return e.Op == "dial" || e.Op == "proxyconnect"
-	case tls.RecordHeaderError:
-		return e.Conn != nil // set before the handshake only
-	case *tls.CertificateVerificationError, x509.UnknownAuthorityError, x509.CertificateInvalidError, x509.HostnameError:
+	case *tls.CertificateVerificationError:
 		return true
 	case interface{ Unwrap() []error }:
 		return len(e.Unwrap()) > 0 && !slices.ContainsFunc(e.Unwrap(), func(part error) bool { return !unsent(part) })
 	case interface{ Unwrap() error }:
 		return e.Unwrap() != nil && unsent(e.Unwrap())
 	}
-	// net/http doesn't export the type of this error.
-	return err.Error() == "net/http: TLS handshake timeout"
-}
-
-// untrusted reports whether err means that the client refused the server's
-// certificate.
-func untrusted(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[x509.HostnameError](err)
-	return ok
+	return withoutTLS(err) || otherProtocol(err) || distrusts(err, "") != "" ||
+		err.Error() == "net/http: TLS handshake timeout" // net/http doesn't export its type
 }
 
 // unsendable recognizes a request that net/http refuses to send, by the

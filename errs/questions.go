@@ -14,10 +14,13 @@ import (
 // [MaybeApplied].
 //
 // It is false for a cancellation and the caller's deadline, a refusal by a layer,
-// a [ClientError], a response that is too large, a server whose certificate isn't
-// trusted, a proxy that refused the connection with any other status, and for an
-// error that isn't clearly a network error. [context.DeadlineExceeded] is the time
-// limit of one attempt only inside a [NetworkError].
+// a [ClientError], a response that is too large, a proxy that refused the
+// connection with any other status, and for an error that isn't clearly a network
+// error. [context.DeadlineExceeded] is the time limit of one attempt only inside a
+// [NetworkError]. And it is false for network errors that no wait removes: a host
+// that doesn't exist, a port out of range, a server that speaks another protocol
+// there (as https to a port of plain HTTP), a certificate that isn't trusted, a TLS
+// handshake that the server refused.
 func Retryable(err error) bool {
 	switch kind := kindOf(err).(type) {
 	case nil: // an error of another package
@@ -41,7 +44,7 @@ func transient(err error) bool {
 	if proxy, ok := errors.AsType[*ProxyError](err); ok {
 		return retryableStatus(proxy.Status)
 	}
-	return !errors.Is(err, context.Canceled) && !untrusted(err)
+	return !errors.Is(err, context.Canceled) && lasting(err) == ""
 }
 
 func retryableStatus(status int) bool {

@@ -81,6 +81,14 @@ func (s *unsentSite) dial(dial func(ctx context.Context) (net.Conn, error)) {
 	})
 }
 
+// lookup lets the lookup of each host fail.
+func (s *unsentSite) lookup(failure net.DNSError) {
+	failure.Err, failure.Name = "no address", "api.invalid"
+	s.dial(func(context.Context) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &failure}
+	})
+}
+
 // never is a dial that ends with its context. net/http lets a dial go on when
 // the request that wanted it is gone, so it ends with the test as well.
 func (s *unsentSite) never(ctx context.Context) (net.Conn, error) {
@@ -166,7 +174,12 @@ func dialing() []unsent {
 				return (&net.Dialer{Resolver: resolver}).DialContext(ctx, "tcp", "api.invalid:443")
 			})
 		}, either},
-		{"port out of range", func(s *unsentSite) { s.cfg.APIURL = "http://127.0.0.1:99999" }, either},
+		{"host doesn't exist", func(s *unsentSite) { s.lookup(net.DNSError{IsNotFound: true}) }, final},
+		{"host can't be found for now", func(s *unsentSite) { s.lookup(net.DNSError{IsNotFound: true, IsTemporary: true}) }, repeated},
+		{"name server is busy", func(s *unsentSite) { s.lookup(net.DNSError{IsTemporary: true}) }, repeated},
+		{"name server is slow", func(s *unsentSite) { s.lookup(net.DNSError{IsTimeout: true}) }, repeated},
+		{"name server fails", func(s *unsentSite) { s.lookup(net.DNSError{}) }, repeated},
+		{"port out of range", func(s *unsentSite) { s.cfg.APIURL = "http://127.0.0.1:99999" }, final},
 		{"attempt's timeout while dialing", func(s *unsentSite) {
 			s.cfg.RequestTimeout = 10 * time.Millisecond
 			s.dial(s.never)
@@ -235,8 +248,8 @@ func securing() []unsent {
 				_ = tls.Server(&cutConn{conn, 50}, settings).Handshake()
 			}))
 		}, repeated},
-		{"handshake meets garbage", func(s *unsentSite) { s.to("https", s.afterHello(cut("\x00\x01garbage that is no TLS\r\n"))) }, either},
-		{"handshake meets plain HTTP", func(s *unsentSite) { s.to("https", s.afterHello(page(400))) }, either},
+		{"handshake meets garbage", func(s *unsentSite) { s.to("https", s.afterHello(cut("\x00\x01garbage that is no TLS\r\n"))) }, final},
+		{"handshake meets plain HTTP", func(s *unsentSite) { s.to("https", s.afterHello(page(400))) }, final},
 		{"handshake timeout", func(s *unsentSite) {
 			s.cfg.ConnectTimeout = 10 * time.Millisecond
 			s.to("https", s.silent())
@@ -265,7 +278,7 @@ func securing() []unsent {
 			settings.ClientAuth, settings.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
 			s.tuned(trust)
 			s.secured(settings)
-		}, either},
+		}, final},
 		{"no version in common", func(s *unsentSite) {
 			settings, trust := certified()
 			settings = settings.Clone()
@@ -273,14 +286,14 @@ func securing() []unsent {
 			s.tuned(trust)
 			s.tuned(func(base *http.Transport) { base.TLSClientConfig.MaxVersion = tls.VersionTLS12 })
 			s.secured(settings)
-		}, either},
+		}, final},
 		{"no protocol in common", func(s *unsentSite) {
 			settings, trust := certified()
 			settings = settings.Clone()
 			settings.NextProtos = []string{"spdy/1"}
 			s.tuned(trust)
 			s.secured(settings)
-		}, either},
+		}, final},
 		{"own TLS dialer fails in its own words", func(s *unsentSite) {
 			s.tuned(func(base *http.Transport) {
 				base.DialTLSContext = func(context.Context, string, string) (net.Conn, error) {
@@ -289,10 +302,14 @@ func securing() []unsent {
 			})
 		}, either},
 	}
-	for _, code := range []byte{0, 20, 40, 42, 47, 70, 80, 86, 112} {
-		rows = append(rows, unsent{fmt.Sprintf("handshake ends in alert %d", code),
-			func(s *unsentSite) { s.to("https", s.afterHello(alert(code))) }, either})
+	ends := func(again again, codes ...byte) {
+		for _, code := range codes {
+			rows = append(rows, unsent{fmt.Sprintf("handshake ends in alert %d", code),
+				func(s *unsentSite) { s.to("https", s.afterHello(alert(code))) }, again})
+		}
 	}
+	ends(repeated, 0, 10, 20, 47, 50, 51, 80, 90)
+	ends(final, 40, 42, 43, 44, 45, 46, 48, 49, 70, 71, 112, 116, 120)
 	return rows
 }
 
@@ -465,6 +482,12 @@ func TestACallOfWhichNothingWasWrittenWasNotApplied(t *testing.T) {
 // call makes one call, and returns how many attempts were made.
 func (u unsent) call(t *testing.T, stack func(config) transport.Stack) int {
 	t.Helper()
+	return len(attempts(t, u.fail(t, stack)))
+}
+
+// fail makes one call, and returns its error.
+func (u unsent) fail(t *testing.T, stack func(config) transport.Stack) error {
+	t.Helper()
 	s := newUnsentSite(t)
 	u.prepare(s)
 	base := newBase(t, s.cfg, s.tune...)
@@ -480,7 +503,7 @@ func (u unsent) call(t *testing.T, stack func(config) transport.Stack) int {
 	if s.server != nil && s.server.count() != 0 {
 		t.Errorf("the server read %d requests", s.server.count())
 	}
-	return len(attempts(t, err))
+	return err
 }
 
 // checkUnsent fails the test unless a call failed of which nothing was written,

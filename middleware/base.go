@@ -15,7 +15,16 @@ import (
 // NewBase returns a base transport fit for the API. It makes connections within
 // cfg.ConnectTimeout, uses HTTP/2 if the server supports it and the proxy of
 // the environment (for other machines than this one), and keeps enough idle
-// connections for 128 concurrent callers. Of cfg only ConnectTimeout is used.
+// connections for 128 concurrent callers.
+//
+// An HTTP/2 connection is pinged when no frame has arrived for a third of
+// cfg.RequestTimeout, 10 seconds at most (and by default), and closed if the
+// ping isn't answered within the same time. So if the peer vanishes without
+// closing the connection, the attempt in flight fails and the next one makes a
+// new connection. To change these times, set HTTP2 in a tune function. HTTP/1
+// needs no pings: a connection whose attempt timed out isn't used again.
+//
+// Of cfg only ConnectTimeout and RequestTimeout are used.
 //
 // If a proxy refuses to connect, the error is an [errs.NetworkError] around an
 // [errs.ProxyError].
@@ -25,6 +34,7 @@ import (
 // a fixed proxy into its Proxy.
 func NewBase(cfg Config, tune ...func(*http.Transport)) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 30 * time.Second}
+	quiet := quietTime(cfg.RequestTimeout)
 	base := &http.Transport{
 		Proxy: proxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -36,6 +46,7 @@ func NewBase(cfg Config, tune ...func(*http.Transport)) *http.Transport {
 		},
 		OnProxyConnectResponse: proxyRefusal,
 		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: quiet, PingTimeout: quiet},
 		TLSHandshakeTimeout:    cfg.ConnectTimeout,
 		MaxIdleConnsPerHost:    128,
 		IdleConnTimeout:        90 * time.Second,
@@ -45,6 +56,17 @@ func NewBase(cfg Config, tune ...func(*http.Transport)) *http.Transport {
 		t(base)
 	}
 	return base
+}
+
+// quietTime returns how long an HTTP/2 connection may be without a frame before
+// it is pinged, and how long the ping may take. Both together are shorter than
+// an attempt, so that a lost connection is closed before the attempt ends.
+func quietTime(attempt time.Duration) time.Duration {
+	const longest = 10 * time.Second
+	if attempt <= 0 { // without a limit
+		return longest
+	}
+	return min(attempt/3, longest)
 }
 
 // proxyRefusal keeps the parts of a proxy's refusal that net/http would drop.

@@ -266,14 +266,17 @@ func (s *send) lost(ctx context.Context, err error, body io.ReadCloser) error {
 	defer s.mu.Unlock()
 	s.leave()
 	reach := s.reach(s.ended(), body)
-	err = errs.FromBase(ctx, err, reach)
+	typed := errs.FromBase(ctx, err, reach)
 	switch {
 	case reach == errs.ReachWritten:
 		s.open += max(s.wrote, 1)
-	case (reach == errs.ReachUnknown || reach == errs.ReachRead) && (errs.KindOf(err) == errs.KindOther || errs.MaybeApplied(err)):
+		if network, ok := typed.(*errs.NetworkError); ok && typed != err && !network.Sent {
+			s.open-- // the last write met no HTTP server
+		}
+	case (reach == errs.ReachUnknown || reach == errs.ReachRead) && (errs.KindOf(typed) == errs.KindOther || errs.MaybeApplied(typed)):
 		s.open++
 	}
-	return err
+	return typed
 }
 
 // reach returns how far a send came that ended in an error; ended reports that

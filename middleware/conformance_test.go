@@ -11,6 +11,7 @@ import (
 
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 	"github.com/failsafe-go/failsafe-go/budget"
+	"github.com/failsafe-go/failsafe-go/ratelimiter"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
@@ -55,7 +56,7 @@ func TestLayersFollowTheRules(t *testing.T) {
 
 func TestRefusingLayersCloseTheRequestBody(t *testing.T) {
 	t.Parallel()
-	open, spent := middleware.NewBreaker(), middleware.NewRateLimiter(1)
+	open, spent := middleware.NewBreaker(), ratelimiter.NewBursty[*http.Response](1, time.Hour)
 	open.Open()
 	spent.TryAcquirePermit()
 	for name, layer := range map[string]transport.Layer{

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -162,13 +161,9 @@ func network(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok || lasting(err) != "" {
 		return true
 	}
-	for _, known := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
-		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
+	is := func(known error) bool { return errors.Is(err, known) }
+	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed}, is) ||
+		slices.ContainsFunc(brokenConnection, is)
 }
 
 // unsent reports whether err by itself shows that the request never reached the

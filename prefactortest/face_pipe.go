@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // A Pipe serves a fake over in-memory connections, with a real [http.Server]
@@ -40,7 +39,7 @@ func (p *Pipe) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	case p.listener.conns <- far:
 		return near, nil
 	case <-p.listener.closed:
-		return nil, dialError(os.NewSyscallError("connect", syscall.ECONNREFUSED))
+		return nil, dialError(os.NewSyscallError("connect", errRefused))
 	case <-ctx.Done():
 		return nil, dialError(context.Cause(ctx))
 	}
@@ -127,5 +126,5 @@ func (c *pipeConn) explain(op string, err error) error {
 
 // connectionReset is the error that a client gets for a reset.
 func connectionReset(op string) error {
-	return &net.OpError{Op: op, Net: "tcp", Addr: pipeAddr{}, Err: os.NewSyscallError(op, syscall.ECONNRESET)}
+	return &net.OpError{Op: op, Net: "tcp", Addr: pipeAddr{}, Err: os.NewSyscallError(op, errReset)}
 }

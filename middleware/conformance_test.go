@@ -11,6 +11,7 @@ import (
 
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 	"github.com/failsafe-go/failsafe-go/budget"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/ratelimiter"
 
 	"github.com/prefactordev/prefactor-go/errs"
@@ -56,7 +57,7 @@ func TestLayersFollowTheRules(t *testing.T) {
 
 func TestRefusingLayersCloseTheRequestBody(t *testing.T) {
 	t.Parallel()
-	open, spent := middleware.NewBreaker(), ratelimiter.NewBursty[*http.Response](1, time.Hour)
+	open, spent := circuitbreaker.NewBuilder[any]().WithDelay(time.Hour).Build(), ratelimiter.NewBursty[*http.Response](1, time.Hour)
 	open.Open()
 	spent.TryAcquirePermit()
 	for name, layer := range map[string]transport.Layer{

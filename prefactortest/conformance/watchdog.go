@@ -7,9 +7,13 @@ import (
 	"time"
 )
 
-// patience is how long, in real time, the next step of a suite may take. It
-// takes milliseconds.
+// patience is how long, in real time, a step of a suite may stand still. It takes
+// milliseconds.
 var patience = 30 * time.Second
+
+// moving is how many times patience a step may take that moves all the time, as on
+// a machine with too much to do.
+const moving = 10
 
 // A watchdog ends a test that hangs. It stands outside of any bubble.
 type watchdog struct{ step atomic.Pointer[string] }
@@ -17,8 +21,9 @@ type watchdog struct{ step atomic.Pointer[string] }
 // at begins a step.
 func (w *watchdog) at(step string) { w.step.Store(&step) }
 
-// watch runs f, which may call [testing.T.FailNow]. If a step takes longer than
-// patience, watch leaves f alone and returns what it hangs in. strays returns
+// watch runs f, which may call [testing.T.FailNow]. If none of f's goroutines moves
+// within a step for as long as patience, watch leaves f alone and returns what it
+// hangs in. strays returns
 // the function that each goroutine of f's is in.
 func (w *watchdog) watch(t *testing.T, f func(strays func() []string)) (hang string) {
 	t.Helper()
@@ -36,8 +41,8 @@ func (w *watchdog) watch(t *testing.T, f func(strays func() []string)) (hang str
 	}()
 	<-begun
 	const looks = 30
-	last := w.step.Load()
-	for n := 0; n < looks; n++ {
+	last, where := w.step.Load(), ""
+	for n, all := 0, 0; n < looks && all < moving*looks; n, all = n+1, all+1 {
 		select {
 		case <-ended:
 			if !returned {
@@ -47,7 +52,10 @@ func (w *watchdog) watch(t *testing.T, f func(strays func() []string)) (hang str
 		case <-time.After(patience / looks):
 		}
 		if now := w.step.Load(); now != last {
-			last, n = now, 0
+			last, n, all = now, 0, 0
+		}
+		if now := fmt.Sprint(found()); now != where {
+			where, n = now, 0
 		}
 	}
 	return fmt.Sprintf("%s hangs: for %s of real time nothing moves, because of a lock that is held, a permit that isn't freed, "+

@@ -31,11 +31,11 @@ func decodeLoosely(document jsontext.Value, v any) error {
 // the package json.
 func leaveOddZero(dec *jsontext.Decoder, v any) error {
 	if dec.StackDepth() == 0 || isName(dec) {
-		return errors.ErrUnsupported
+		return errSkip
 	}
 	target, kind := reflect.ValueOf(v).Elem(), dec.PeekKind()
 	if holds(target.Type(), kind) {
-		return errors.ErrUnsupported
+		return errSkip
 	}
 	value, err := dec.ReadValue()
 	if err != nil {

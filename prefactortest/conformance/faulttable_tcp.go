@@ -3,8 +3,8 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -99,12 +99,19 @@ func (s *suite) refuseConnection(t *testing.T) {
 // redirect redirects a call to another server at host.
 func (s *suite) redirect(t *testing.T, host string) {
 	var visits atomic.Int32
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An httptest.Server would close connections of http.DefaultTransport, which may
+	// be of a bubble.
+	other := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) })}
+	go func() { _ = other.Serve(listener) }()
 	defer other.Close()
-	_, port, _ := strings.Cut(strings.TrimPrefix(other.URL, "http://"), ":")
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	server, r := s.tcpRig(t)
 	server.Inject(prefactortest.On(spanCreate).Redirect(307, "http://user:pw@"+host+":"+port+"/elsewhere?token=hidden"))
-	err := r.create(t.Context())
+	err = r.create(t.Context())
 	text := fmt.Sprint(err)
 	if !errors.Is(err, errs.ErrContract) || !strings.Contains(text, "http://"+host+":"+port+"/elsewhere") {
 		broken(t, holdsRedirect, of(spanCreate, server.Journal()), "the error doesn't name the target: %v", err)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
@@ -32,7 +33,9 @@ func TestAResponseFromElsewhereIsRefused(t *testing.T) {
 			}))
 			api := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/x?token=1", redirect))
 			base := throughClient{&http.Client{Transport: &http.Transport{}}}
-			stack := middleware.Default(middleware.NewConfig(api.URL, "canary-5f1d"))
+			cfg := middleware.NewConfig(api.URL, "canary-5f1d")
+			cfg.InitialRetryDelay, cfg.MaxRetryDelay = time.Millisecond, time.Millisecond // a failure of this test is quick
+			stack := middleware.Default(cfg)
 			err := write(t.Context(), newClient(t, stack, api.URL, base))
 			contract, ok := errors.AsType[*errs.ContractError](err)
 			switch {

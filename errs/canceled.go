@@ -11,9 +11,7 @@ var ErrCanceled = errors.New("prefactor: canceled by the caller")
 
 // CanceledError means that the caller's context ended before the call did. It
 // matches [context.Canceled] or [context.DeadlineExceeded], whichever ended the
-// context. It is a [net.Error], as the error of a plain [http.Client] is then.
-//
-// [http.Client]: https://pkg.go.dev/net/http#Client
+// context. It is a [net.Error], as the error of a plain [net/http.Client] is then.
 type CanceledError struct {
 	Err   error // the context's Err
 	Cause error // the context's Cause; the same as Err unless one was given

@@ -13,7 +13,7 @@ import (
 // it.
 func newPageError(status int, h http.Header, body []byte, cause error) *ContractError {
 	problem := "its body is no JSON document"
-	if media := mediaType(h); media != "" && !isJSON(media) {
+	if media := mediaType(h); media != "" && !IsJSON(h) {
 		problem = fmt.Sprintf("its body is %s and no JSON document", media)
 	}
 	if encoding := contentEncoding(h); encoding != "" {
@@ -37,11 +37,19 @@ func isDocument(h http.Header, body []byte) bool {
 	if contentEncoding(h) != "" {
 		return false
 	}
-	return beginsObject(body) || isJSON(mediaType(h))
+	return beginsObject(body) || IsJSON(h)
 }
 
-func isJSON(media string) bool {
-	return media == "application/json" || strings.HasSuffix(media, "+json")
+// IsJSON reports whether a header says that the body is one JSON document: the
+// Content-Type is application/json, or ends in +json.
+func IsJSON(h http.Header) bool {
+	const json = "application/json"
+	text := h.Get("Content-Type")
+	if text == json {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(text)
+	return err == nil && (media == json || strings.HasSuffix(media, "+json"))
 }
 
 // mediaType returns the media type of a response's body, "" if it isn't given.

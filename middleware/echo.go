@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -195,11 +196,8 @@ func (s *silentError) Is(target error) bool { return errors.Is(s.err, target) }
 
 // Timeout reports whether a time limit ran out.
 func (s *silentError) Timeout() bool {
-	timeout, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](s.err)
-	return ok && timeout.Timeout()
+	limit, ok := errors.AsType[net.Error](s.err)
+	return ok && limit.Timeout()
 }
 
 // echoBody is a response's body without the token.

@@ -2,10 +2,8 @@ package transport
 
 import (
 	"io"
-	"mime"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
@@ -22,9 +20,6 @@ const (
 	startSize = 64 << 10
 )
 
-// jsonType is the Content-Type of a JSON document.
-const jsonType = "application/json"
-
 // prefixed is a body of which the beginning was read.
 type prefixed struct {
 	io.Reader
@@ -40,17 +35,7 @@ func bufferable(resp *http.Response, limit int64) bool {
 	if _, ok := bodyAs[*prefixed](resp.Body); ok { // found too large before
 		return false
 	}
-	return isJSON(resp.Header)
-}
-
-// isJSON reports whether a header says that the body is one JSON document.
-func isJSON(h http.Header) bool {
-	text := h.Get("Content-Type")
-	if text == jsonType {
-		return true
-	}
-	media, _, err := mime.ParseMediaType(text)
-	return err == nil && (media == jsonType || strings.HasSuffix(media, "+json"))
+	return errs.IsJSON(resp.Header)
 }
 
 // bodyAs finds the first body of type T in body or in what it unwraps to.

@@ -153,7 +153,7 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 		}
 		setBody(req, call.encoded, call)
 		call.body = req.Body
-		req.Header.Set("Content-Type", jsonType)
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if err := checkHeader(opts.header); err != nil {
 		return nil, err

@@ -137,7 +137,7 @@ func headerKey(h http.Header) (string, error) {
 // replayed and changed, nil otherwise, and the key in it. The input of an [Op]
 // never has one.
 func keyedBody(req *http.Request, call *Call) (body []byte, key string, err error) {
-	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil || !isJSON(req.Header) || describesBody(req.Header) {
+	if req.Body == nil || req.Body == http.NoBody || req.GetBody == nil || !errs.IsJSON(req.Header) || describesBody(req.Header) {
 		return nil, "", nil
 	}
 	switch {

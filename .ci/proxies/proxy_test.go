@@ -63,6 +63,8 @@ func (p *proxy) run() {
 		_ = p.cmd.Wait()
 		close(ended)
 	}()
+	// A program of its own says by nothing else that it listens. The limit only ends
+	// a test that would hang.
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", p.addr); err == nil {
 			_ = conn.Close()

@@ -155,7 +155,8 @@ func (s *storm) rage(t *testing.T) {
 	s.api.down()
 }
 
-// pause is the time between troubles, and how long an outage lasts.
+// pause is the time between troubles, and how long an outage lasts: real time,
+// because the proxies live in it. No check depends on its length.
 func pause() { time.Sleep(100 * time.Millisecond) }
 
 // closeConnections breaks off the requests at the API.

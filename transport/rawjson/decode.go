@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"reflect"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -57,7 +58,7 @@ func isName(dec *jsontext.Decoder) bool {
 // holds reports whether a value of kind can be decoded into a t by its members or
 // elements.
 func holds(t reflect.Type, kind jsontext.Kind) bool {
-	if decodesItself(t) {
+	if hasMethod(t, unmarshalers) {
 		return false
 	}
 	switch t.Kind() {
@@ -71,12 +72,14 @@ func holds(t reflect.Type, kind jsontext.Kind) bool {
 	return false
 }
 
-// decodesItself reports whether t has a method that decodes it.
-func decodesItself(t reflect.Type) bool {
-	if t.Kind() != reflect.Pointer {
-		t = reflect.PointerTo(t)
+var unmarshalers = []reflect.Type{
+	reflect.TypeFor[json.UnmarshalerFrom](), reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
+}
+
+// hasMethod reports whether t, or a pointer to it, implements one of methods.
+func hasMethod(t reflect.Type, methods []reflect.Type) bool {
+	if t.Kind() == reflect.Interface {
+		return false
 	}
-	return t.Implements(reflect.TypeFor[json.UnmarshalerFrom]()) ||
-		t.Implements(reflect.TypeFor[json.Unmarshaler]()) ||
-		t.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	return slices.ContainsFunc(methods, func(m reflect.Type) bool { return t.Implements(m) || reflect.PointerTo(t).Implements(m) })
 }

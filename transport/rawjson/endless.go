@@ -162,7 +162,7 @@ func nameOf(field reflect.StructField) jsontext.Pointer {
 // points to itself. seen are the types that were looked at.
 func leadsAnywhere(t reflect.Type, seen map[reflect.Type]bool) bool {
 	switch {
-	case seen[t] || marshals(t): // if it has a method for it, that decides
+	case seen[t] || hasMethod(t, marshalers): // if it has a method for it, that decides
 		return false
 	case t.Kind() == reflect.Interface:
 		return true
@@ -191,14 +191,4 @@ func leadsAnywhere(t reflect.Type, seen map[reflect.Type]bool) bool {
 var marshalers = []reflect.Type{
 	reflect.TypeFor[json.MarshalerTo](), reflect.TypeFor[stdjson.Marshaler](),
 	reflect.TypeFor[stdencoding.TextAppender](), reflect.TypeFor[stdencoding.TextMarshaler](),
-}
-
-// marshals reports whether a type has a method by which it is encoded.
-func marshals(t reflect.Type) bool {
-	for _, m := range marshalers {
-		if t.Kind() != reflect.Interface && (t.Implements(m) || reflect.PointerTo(t).Implements(m)) {
-			return true
-		}
-	}
-	return false
 }

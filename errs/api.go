@@ -191,6 +191,9 @@ func (e *ValidationError) Unwrap() error { return e.APIError.orNil() }
 type ConflictError struct{ *APIError }
 
 func (e *ConflictError) Error() string {
+	if e.APIError != nil && e.Code == "conflict" {
+		return e.text("give a call with another body a new idempotency key")
+	}
 	return e.text("read the record's current state before going on")
 }
 

@@ -58,6 +58,8 @@ func TestErrorTexts(t *testing.T) {
 			`server answered 404 not_found: No such span; check the id and the API URL`},
 		{"conflict", response(409, `{"status":"error","code":"invalid_action","message":"already finished"}`), false,
 			`server answered 409 invalid_action: already finished; read the record's current state before going on`},
+		{"key of another call", response(409, `{"status":"error","code":"conflict","message":"idempotency key was used with another body"}`), false,
+			`server answered 409 conflict: idempotency key was used with another body; give a call with another body a new idempotency key`},
 		{"rate limited", response(429, `{"status":"error","code":"rate_limited","message":"slow down"}`, "Retry-After", "7"), false,
 			`server answered 429 rate_limited: slow down; send fewer requests, and repeat the call after 7s`},
 		{"rate limited without a wait", response(429, ``), false,

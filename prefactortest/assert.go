@@ -8,9 +8,19 @@ import (
 
 // AssertTree fails the test, with a diff, if [Fake.Tree] isn't want. Blank
 // lines around want and an indentation common to all its lines are ignored.
+//
+// The order is that in which instances and spans were created. If several
+// goroutines create them, use [Fake.AssertTreeUnordered].
 func (f *Fake) AssertTree(t testing.TB, want string) {
 	t.Helper()
 	assertLines(t, "tree", f.Tree(), want)
+}
+
+// AssertTreeUnordered is [Fake.AssertTree] for a tree whose instances, and the
+// spans below each instance or span, may have been created in any order.
+func (f *Fake) AssertTreeUnordered(t testing.TB, want string) {
+	t.Helper()
+	assertLines(t, "tree, with all that may have any order sorted,", sorted(f.Tree()), sorted(want))
 }
 
 // AssertJournal fails the test, with a diff, if the exchanges of
@@ -29,7 +39,7 @@ func (f *Fake) AssertJournal(t testing.TB, want string) {
 func (f *Fake) AssertFired(t testing.TB) {
 	t.Helper()
 	for _, a := range f.script.unfired() {
-		t.Errorf("prefactortest: the fault %q struck %d of %d requests%s", a.Fault, a.fired, a.expected(), f.requests())
+		t.Errorf("prefactortest: the fault %q, injected at %s, struck %d of %d requests%s", a.Fault, a.at, a.fired, a.expected(), f.requests())
 	}
 }
 

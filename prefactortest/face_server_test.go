@@ -34,6 +34,7 @@ func TestServerEndsWithItsTest(t *testing.T) {
 	r := &recorder{TB: t}
 	s := prefactortest.NewServer(r)
 	s.Inject(prefactortest.On("ping").Times(2).Reply(500))
+	at := lineAbove()
 	c := over(t, s)
 	c.get("/ping")
 	for i := len(r.cleanups) - 1; i >= 0; i-- {
@@ -42,7 +43,7 @@ func TestServerEndsWithItsTest(t *testing.T) {
 	if _, err := c.send(c.request("GET", "/ping", "")); err == nil {
 		t.Error("the server still responds")
 	}
-	want := `prefactortest: the fault "ping: 2 times, reply 500" struck 1 of 2 requests; the requests were` +
+	want := `prefactortest: the fault "ping: 2 times, reply 500", injected at ` + at + `, struck 1 of 2 requests; the requests were` +
 		"\n\tping 500, fault: ping: 2 times, reply 500"
 	if len(r.errors) != 1 || r.errors[0] != want {
 		t.Errorf("the test failed with %q, want %q", r.errors, want)

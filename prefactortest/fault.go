@@ -73,8 +73,15 @@ const (
 // On makes a fault for the requests that match pattern, in the syntax of
 // [path.Match]: an operation such as agent_spans.create, agents.* or * for
 // all of them, or, if it begins with a slash, a path such as
-// /api/v1/agent_spans/*. It panics if an operation pattern matches no operation.
+// /api/v1/agent_spans/*. It panics if the pattern is malformed, or if an operation
+// pattern matches no operation.
+//
+// The methods of a Fault panic, too, on what can't be: a status, a number, a
+// probability or a duration out of its range, or a nil function.
 func On(pattern string) Fault {
+	if _, err := path.Match(pattern, ""); err != nil {
+		panic(fmt.Sprintf("prefactortest: On(%q): the pattern is malformed: see path.Match", pattern))
+	}
 	if !strings.HasPrefix(pattern, "/") && !namesOperation(pattern) {
 		panic(fmt.Sprintf("prefactortest: On(%q): no operation has that name; the operations are %s",
 			pattern, strings.Join(operationNames(), ", ")))
@@ -102,6 +109,7 @@ func operationNames() []string {
 // and the keys. Calls to match never overlap. It may call every method of the
 // fake except those about faults.
 func (f Fault) When(match func(Exchange) bool) Fault {
+	must(match != nil, "When(nil)", "give a function")
 	f.when = match
 	return f
 }
@@ -109,12 +117,14 @@ func (f Fault) When(match func(Exchange) bool) Fault {
 // Nth makes the fault strike from the n-th matching request on, counted from
 // 1 at its injection.
 func (f Fault) Nth(n int) Fault {
+	must(n >= 1, fmt.Sprintf("Nth(%d)", n), "requests are counted from 1")
 	f.nth = n
 	return f.word("from request " + strconv.Itoa(n))
 }
 
 // Times makes the fault strike n requests.
 func (f Fault) Times(n int) Fault {
+	must(n >= 1, fmt.Sprintf("Times(%d)", n), "give 1 or more, or Always")
 	f.times = n
 	return f.word(strconv.Itoa(n) + " times")
 }
@@ -128,6 +138,7 @@ func (f Fault) Always() Fault {
 // Chance makes the fault strike each matching request with probability p,
 // drawn with the fake's seed. It makes the fault optional.
 func (f Fault) Chance(p float64) Fault {
+	must(p >= 0 && p <= 1, fmt.Sprintf("Chance(%g)", p), "a probability is 0 to 1")
 	f.times, f.chance, f.optional = 0, p, true
 	return f.word("with chance " + strconv.FormatFloat(p, 'g', 3, 64))
 }
@@ -161,6 +172,7 @@ func (f Fault) Reply(status int) Fault {
 }
 
 func (f Fault) reply(status int, contentType, body, word string) Fault {
+	must(status >= 200 && status <= 599, word, "the status of a response is 200 to 599")
 	f = f.Header("Content-Type", contentType)
 	f.kind, f.status, f.body = kindReply, status, []byte(body)
 	return f.word(word)
@@ -175,6 +187,7 @@ func (f Fault) Body(body string) Fault {
 // Header sets a header field of the fault's response, or of the server's if
 // the fault has none of its own.
 func (f Fault) Header(name, value string) Fault {
+	must(name != "", `Header("")`, "give a name")
 	f.header = f.header.Clone()
 	if f.header == nil {
 		f.header = make(http.Header)
@@ -185,6 +198,7 @@ func (f Fault) Header(name, value string) Fault {
 
 // RetryAfter adds a Retry-After header in seconds, rounded up.
 func (f Fault) RetryAfter(d time.Duration) Fault {
+	mustWait("RetryAfter", d)
 	seconds := int64((d + time.Second - 1) / time.Second)
 	return f.Header("Retry-After", strconv.FormatInt(seconds, 10)).word(fmt.Sprintf("retry after %ds", seconds))
 }
@@ -192,6 +206,7 @@ func (f Fault) RetryAfter(d time.Duration) Fault {
 // RetryAfterDate adds a Retry-After header with a date d after the response,
 // by the fake's clock, rounded up to a whole second.
 func (f Fault) RetryAfterDate(d time.Duration) Fault {
+	mustWait("RetryAfterDate", d)
 	f.retryDate = d
 	return f.treats().word(fmt.Sprintf("retry at the date %v later", d))
 }
@@ -199,6 +214,7 @@ func (f Fault) RetryAfterDate(d time.Duration) Fault {
 // RetryAfterMS adds the field retry_after_ms to the response body, if that is
 // a JSON object.
 func (f Fault) RetryAfterMS(d time.Duration) Fault {
+	mustWait("RetryAfterMS", d)
 	f.retryField = d
 	return f.treats().word(fmt.Sprintf("retry_after_ms %d", d.Milliseconds()))
 }
@@ -224,6 +240,7 @@ func (f Fault) WrongEnvelope(status int) Fault {
 // Oversized responds 200 with a well-formed envelope of about size bytes and
 // without a Content-Length. The body is generated while it is sent.
 func (f Fault) Oversized(size int64) Fault {
+	must(size >= 0, fmt.Sprintf("Oversized(%d)", size), "give a number of bytes")
 	f = f.reply(http.StatusOK, "application/json", `{"status":"success","details":{"type":"filler","filler":""}}`,
 		fmt.Sprintf("body of %d bytes", size))
 	f.filler = max(0, size-int64(len(f.body)))
@@ -232,6 +249,7 @@ func (f Fault) Oversized(size int64) Fault {
 
 // Redirect responds with a 3xx status and the Location.
 func (f Fault) Redirect(status int, location string) Fault {
+	must(status >= 300 && status < 400, fmt.Sprintf("Redirect(%d)", status), "the status of a redirect is 300 to 399")
 	return f.reply(status, "text/html; charset=utf-8", "", fmt.Sprintf("redirect %d", status)).Header("Location", location)
 }
 
@@ -274,12 +292,14 @@ func (f Fault) Hang() Fault {
 // Delay waits for d before the response header is sent. The operation, if it
 // runs, runs before the wait.
 func (f Fault) Delay(d time.Duration) Fault {
+	mustWait("Delay", d)
 	f.delay = d
 	return f.treats().word("delay " + d.String())
 }
 
 // Stall waits for d in the middle of the response body.
 func (f Fault) Stall(d time.Duration) Fault {
+	mustWait("Stall", d)
 	f.stall = d
 	return f.treats().word("stall " + d.String())
 }
@@ -288,6 +308,7 @@ func (f Fault) Stall(d time.Duration) Fault {
 // byte before its end if it is no longer than n. Content-Length stays that of
 // the whole body.
 func (f Fault) CutBody(n int) Fault {
+	must(n >= 0, fmt.Sprintf("CutBody(%d)", n), "give a number of bytes")
 	f.cut = n
 	return f.treats().word(fmt.Sprintf("cut after %d bytes", n))
 }

@@ -1,7 +1,10 @@
 package prefactortest
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 )
@@ -16,6 +19,7 @@ type script struct {
 
 type armedFault struct {
 	Fault
+	at          string // where it was injected: file and line
 	seen, fired int
 }
 
@@ -36,6 +40,10 @@ func newScript(seed uint64) script {
 // the same requests thus strike one after the other. Inject panics on a fault
 // that does nothing, and on one with a Body but no Reply.
 func (f *Fake) Inject(faults ...Fault) {
+	at := "unknown"
+	if _, file, line, ok := runtime.Caller(1); ok {
+		at = fmt.Sprintf("%s:%d", filepath.Base(file), line)
+	}
 	f.script.mu.Lock()
 	defer f.script.mu.Unlock()
 	for _, fault := range faults {
@@ -45,7 +53,7 @@ func (f *Fake) Inject(faults ...Fault) {
 		if fault.body != nil && fault.kind != kindReply {
 			panic("prefactortest: Inject: the fault on " + fault.pattern + " has a Body but no Reply")
 		}
-		f.script.armed = append(f.script.armed, &armedFault{Fault: fault})
+		f.script.armed = append(f.script.armed, &armedFault{Fault: fault, at: at})
 	}
 }
 

@@ -64,6 +64,7 @@ func TestInjectPanics(t *testing.T) {
 	for name, inject := range map[string]func(){
 		"an unknown operation":   func() { prefactortest.On("agent_span.create") },
 		"a malformed pattern":    func() { prefactortest.On("agent[") },
+		"a malformed path":       func() { prefactortest.On("/api/[") },
 		"nothing to do":          func() { f.Inject(prefactortest.On("ping").Times(3)) },
 		"only a commit":          func() { f.Inject(prefactortest.On("ping").Commit()) },
 		"a body without a reply": func() { f.Inject(prefactortest.On("ping").Delay(1).Body("x")) },

@@ -1,6 +1,7 @@
 package prefactortest
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -10,6 +11,7 @@ import (
 // with and without a commit. Each request is struck with probability rate,
 // from 0 to 1. The faults are optional; the 429 asks for a wait of 2 ms.
 func Storm(rate float64) []Fault {
+	must(rate >= 0 && rate <= 1, fmt.Sprintf("Storm(%g)", rate), "a rate is 0 to 1")
 	const wait = 2 * time.Millisecond
 	kinds := []Fault{
 		On("*").ResetBefore(),

@@ -1,12 +1,14 @@
 package prefactortest
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
 )
 
-// An Option configures the fake that [New] makes.
+// An Option configures the fake that [New] makes. The options panic on what can't
+// be, such as a negative latency or a nil function.
 type Option func(*settings)
 
 type settings struct {
@@ -41,6 +43,7 @@ func defaultSettings() settings {
 // and Retry-After dates. The default is [time.Now], which is virtual time in
 // a synctest bubble.
 func WithClock(now func() time.Time) Option {
+	must(now != nil, "WithClock(nil)", "give a function, or leave the option out")
 	return func(s *settings) { s.clock = now }
 }
 
@@ -54,12 +57,14 @@ func WithSeed(seed uint64) Option {
 // WithToken adds an accepted token with its rights. [Token] stays accepted;
 // use [Fake.RevokeToken] to refuse it.
 func WithToken(token string, grant Grant) Option {
+	must(token != "", `WithToken("")`, "give a token")
 	return func(s *settings) { s.tokens[token] = grant }
 }
 
 // WithT fails the test, when it ends, if an injected fault is [Fake.Unfired].
 // [NewServer] sets it.
 func WithT(t testing.TB) Option {
+	must(t != nil, "WithT(nil)", "give the test")
 	return func(s *settings) { s.t = t }
 }
 
@@ -68,17 +73,20 @@ func WithT(t testing.TB) Option {
 // serves the request, so concurrent requests call it concurrently. It may call
 // any method of the fake.
 func WithObserver(observe func(Exchange)) Option {
+	must(observe != nil, "WithObserver(nil)", "give a function, or leave the option out")
 	return func(s *settings) { s.observe = observe }
 }
 
 // WithJournalLimit keeps only the last n exchanges in the journal, for a fake
 // that runs for a long time. The default, 0, keeps all of them.
 func WithJournalLimit(n int) Option {
+	must(n >= 0, fmt.Sprintf("WithJournalLimit(%d)", n), "give a number of exchanges, or 0 for all")
 	return func(s *settings) { s.journalLimit = n }
 }
 
 // WithLatency delays every response by d. The default is 0.
 func WithLatency(d time.Duration) Option {
+	mustWait("WithLatency", d)
 	return func(s *settings) { s.latency = d }
 }
 
@@ -140,5 +148,6 @@ func TopLevelPFIDs() Option {
 // with another body: 409, the default, with the code conflict, or 422 with the
 // code validation_errors.
 func MismatchStatus(status int) Option {
+	must(status == http.StatusConflict || status == http.StatusUnprocessableEntity, fmt.Sprintf("MismatchStatus(%d)", status), "give 409 or 422")
 	return func(s *settings) { s.mismatchStatus = status }
 }

@@ -2,7 +2,9 @@ package prefactortest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Tree draws the instances and their spans, oldest first, each with its
@@ -36,6 +38,50 @@ func (f *Fake) Tree() string {
 		drawSpans(&b, children, "", "")
 	}
 	return b.String()
+}
+
+// sorted returns a drawn tree with the nodes below each other node in the order
+// of their text.
+func sorted(tree string) string {
+	var b strings.Builder
+	drawNodes(&b, nodes(lines(tree), 0), "")
+	return b.String()
+}
+
+// node is a line of a drawn tree, and what stands below it.
+type node struct {
+	text  string
+	below []node
+}
+
+// nodes parses the lines of a tree whose nodes stand at depth, and sorts them.
+func nodes(tree []string, depth int) (list []node) {
+	for begin := 0; begin < len(tree); {
+		end := begin + 1
+		for end < len(tree) && depthOf(tree[end]) > depth {
+			end++
+		}
+		list = append(list, node{strings.TrimLeft(tree[begin], branches), nodes(tree[begin+1:end], depth+1)})
+		begin = end
+	}
+	slices.SortFunc(list, func(a, b node) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return list
+}
+
+// branches are the characters in front of a node.
+const branches = "│├└─ "
+
+// depthOf returns how deep a line's node stands: each level has four characters.
+func depthOf(line string) int {
+	front := line[:len(line)-len(strings.TrimLeft(line, branches))]
+	return utf8.RuneCountInString(front) / 4
+}
+
+func drawNodes(b *strings.Builder, list []node, indent string) {
+	for _, n := range list {
+		b.WriteString(indent + n.text + "\n")
+		drawNodes(b, n.below, indent+"    ")
+	}
 }
 
 // children lists the instance's spans by the id of their parent, "" for the

@@ -1,0 +1,17 @@
+package prefactortest
+
+import (
+	"fmt"
+	"time"
+)
+
+// must panics unless what the call gives is possible.
+func must(possible bool, call, remedy string) {
+	if !possible {
+		panic(fmt.Sprintf("prefactortest: %s is impossible: %s", call, remedy))
+	}
+}
+
+func mustWait(name string, d time.Duration) {
+	must(d >= 0, fmt.Sprintf("%s(%s)", name, d), "give 0 or more")
+}

@@ -70,6 +70,26 @@ func TestExecuteSendsTheGoldenBody(t *testing.T) {
 	}
 }
 
+// Params that came from the API go out as they came.
+func TestParamsMayHoldANameTwice(t *testing.T) {
+	t.Parallel()
+	for params, want := range map[string]string{
+		`{}`:                          `{"_type":"x/y","idempotency_key":"key-0001"}`,
+		`{"a":1,"a":2}`:               `{"_type":"x/y","idempotency_key":"key-0001","a":1,"a":2}`,
+		`{"payload":{"b":[],"b":{}}}`: `{"_type":"x/y","idempotency_key":"key-0001","payload":{"b":[],"b":{}}}`,
+	} {
+		service, fake := answering(t, `{"status":"success","outputs":{}}`)
+		item := bulk.NewItem("x/y", "key-0001", jsontext.Value(params))
+		if _, err := service.Execute(t.Context(), bulk.Request{Items: []bulk.Item{item}}); err != nil {
+			t.Errorf("%s: %v", params, err)
+			continue
+		}
+		if got := string(fake.Journal()[0].Body); got != `{"items":[`+want+`]}` {
+			t.Errorf("%s: sent %s", params, got)
+		}
+	}
+}
+
 func TestRequestsAreCheckedBeforeAnythingIsSent(t *testing.T) {
 	t.Parallel()
 	good := bulk.NewItem("agents/list", "list-key-001", nil)

@@ -28,6 +28,7 @@ type ContractError struct {
 	RequestID  string        // X-Request-Id, if the response had one
 
 	elsewhere  bool    // it came from another URL than the request went to
+	isPacked   bool    // its Content-Encoding was not undone
 	isDocument bool    // the body is JSON, or should be by its header
 	snippet    *string // behind a pointer: %#v prints an address
 }
@@ -42,6 +43,8 @@ func (e *ContractError) advice() string {
 		return "use a base transport that follows no redirects and sends to the URL that it is given"
 	case e.Status >= 400:
 		return adviceFor(e.Status)
+	case e.isPacked:
+		return "leave Accept-Encoding to the base transport, or unpack the body in a layer"
 	case errors.Is(e.Cause, ErrTooLarge):
 		return "ask for less at a time, or raise the limit of the envelope layer"
 	case e.Status >= 200 && e.Status < 300 && e.isDocument:
@@ -96,7 +99,7 @@ func NewContractError(status int, h http.Header, problem string, body []byte, ca
 	return &ContractError{
 		Status: status, Problem: problem, Cause: cause,
 		RetryAfter: ParseRetryAfter(h), RequestID: requestID(h),
-		isDocument: isDocument(h, body), snippet: &snippet,
+		isPacked: contentEncoding(h) != "", isDocument: isDocument(h, body), snippet: &snippet,
 	}
 }
 

@@ -17,7 +17,7 @@ func newPageError(status int, h http.Header, body []byte, cause error) *Contract
 		problem = fmt.Sprintf("its body is %s and no JSON document", media)
 	}
 	if encoding := contentEncoding(h); encoding != "" {
-		problem = fmt.Sprintf("its body is still packed as Content-Encoding %s says: leave Accept-Encoding to the base transport, or unpack the body in a layer", encoding)
+		problem = fmt.Sprintf("its body is still packed, as Content-Encoding %s says", encoding)
 	}
 	var known []string
 	if title := title(body); title != "" {

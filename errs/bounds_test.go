@@ -71,6 +71,15 @@ func allocated(do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
+func TestComplaintsAboveTheirBoundAreLeftOut(t *testing.T) {
+	t.Parallel()
+	body := `{"status":"error","code":"c","errors":[` + list(600_000, `1`) + `]}`
+	api, _ := errors.AsType[*errs.APIError](errs.FromResponse(200, nil, []byte(body)))
+	if api == nil || api.Code != "c" || len(api.Fields) != 1 || api.Fields[0].Message != "1200001 bytes left out" {
+		t.Errorf("got %+v", api)
+	}
+}
+
 func TestTheTextsOfAnErrorDocumentAreBounded(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("é", 1<<18)

@@ -83,7 +83,8 @@ func text(v jsontext.Value) string {
 //     it was cut on the way.
 //
 // The body's content type doesn't matter. However large the body is, the error
-// holds at most 100 fields and 64 KiB of text.
+// holds at most 100 fields and 64 KiB of text, and no fields of complaints above
+// 1 MiB.
 func FromResponse(status int, h http.Header, body []byte) error {
 	if status < 200 || status >= 300 && status < 400 {
 		problem := "the API does not use this status"

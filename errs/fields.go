@@ -11,6 +11,7 @@ import (
 
 // Bounds of what is made of an error document, whatever its size.
 const (
+	maxErrors = 1 << 20  // bytes of JSON that are looked at
 	maxFields = 100      // complaints
 	maxText   = 64 << 10 // bytes of text in all
 	maxDepth  = 32       // of nested fields; anything deeper is kept as its JSON text
@@ -36,6 +37,9 @@ func (b *budget) take(s string) string {
 // these by field. If the bounds leave complaints out, the last field says how
 // many.
 func flatten(errors jsontext.Value, text budget) []Field {
+	if len(errors) > maxErrors {
+		return []Field{{Message: fmt.Sprintf("%d bytes left out", len(errors))}}
+	}
 	c := collector{
 		source: errors, dec: jsontext.NewDecoder(bytes.NewBuffer(errors), lenient),
 		collected: collected{text: text},

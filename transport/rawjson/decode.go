@@ -35,8 +35,12 @@ func leaveOddZero(dec *jsontext.Decoder, v any) error {
 		return errSkip
 	}
 	target, kind := reflect.ValueOf(v).Elem(), dec.PeekKind()
-	if holds(target.Type(), kind) {
+	switch held := holds(target.Type(), kind); {
+	case held == always:
 		return errSkip
+	case held == never:
+		target.SetZero()
+		return dec.SkipValue()
 	}
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -55,21 +59,48 @@ func isName(dec *jsontext.Decoder) bool {
 	return kind == '{' && length%2 == 0
 }
 
-// holds reports whether a value of kind can be decoded into a t by its members or
-// elements.
-func holds(t reflect.Type, kind jsontext.Kind) bool {
-	if hasMethod(t, unmarshalers) {
-		return false
+// holding is whether a type can hold a kind of value.
+type holding int
+
+const (
+	perhaps holding = iota // it depends on the value
+	always                 // or can be decoded member by member
+	never
+)
+
+// holds returns whether a t can hold values of kind.
+func holds(t reflect.Type, kind jsontext.Kind) holding {
+	switch {
+	case hasMethod(t, unmarshalers):
+		return perhaps
+	case kind == 'n':
+		return always
 	}
 	switch t.Kind() {
+	case reflect.Interface:
+		return always
 	case reflect.Struct, reflect.Map:
-		return kind == '{'
+		return alwaysIf(kind == '{')
 	case reflect.Slice:
-		return kind == '[' && t.Elem().Kind() != reflect.Uint8
+		if t.Elem().Kind() == reflect.Uint8 {
+			return perhaps // base64
+		}
+		return alwaysIf(kind == '[')
+	case reflect.String:
+		return alwaysIf(kind == '"')
+	case reflect.Bool:
+		return alwaysIf(kind == 't' || kind == 'f')
 	case reflect.Pointer:
 		return holds(t.Elem(), kind)
 	}
-	return false
+	return perhaps
+}
+
+func alwaysIf(held bool) holding {
+	if held {
+		return always
+	}
+	return never
 }
 
 var unmarshalers = []reflect.Type{

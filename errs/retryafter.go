@@ -14,7 +14,7 @@ import (
 // tooLong is the wait for a number that a time.Duration cannot express.
 const tooLong = time.Duration(math.MaxInt64)
 
-// maxRetryAfter is how many bytes of a Retry-After header are read.
+// maxRetryAfter is how many bytes of a line of Retry-After are read.
 const maxRetryAfter = 1 << 10
 
 // ParseRetryAfter returns how long a response asks to wait by its Retry-After
@@ -24,7 +24,8 @@ const maxRetryAfter = 1 << 10
 //
 // A date is relative to the response's own Date header, if it has one, so that
 // a wrong server clock doesn't matter. A value in the past, or of another form,
-// is 0. A number that a Duration cannot express is the longest Duration.
+// is 0. A number that a Duration cannot express is the longest Duration. Of a
+// line, the values within its first KiB are read.
 func ParseRetryAfter(h http.Header) time.Duration {
 	now := time.Now()
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
@@ -32,7 +33,10 @@ func ParseRetryAfter(h http.Header) time.Duration {
 	}
 	var longest time.Duration
 	for _, line := range h.Values("Retry-After") {
-		parts := strings.Split(line[:min(len(line), maxRetryAfter)], ",")
+		if len(line) > maxRetryAfter {
+			line = line[:strings.LastIndexByte(line[:maxRetryAfter], ',')+1]
+		}
+		parts := strings.Split(line, ",")
 		for i, part := range parts {
 			longest = max(longest, parseSeconds(strings.TrimSpace(part)))
 			if i > 0 { // a date has one comma

@@ -84,6 +84,8 @@ func TestParseRetryAfter(t *testing.T) {
 			{"not a number", []string{"NaN"}, "", 0},
 			{"half a date", []string{"Wed, 25 Nov"}, "", 0},
 			{"commas", []string{",,,"}, "", 0},
+			{"within a long line", []string{"5," + strings.Repeat(" ", 2000) + ",7"}, "", 5 * time.Second},
+			{"a number across the end of what is read", []string{"5," + strings.Repeat("0", 1021) + "70"}, "", 5 * time.Second},
 		} {
 			h := http.Header{"Retry-After": tt.lines}
 			if tt.date != "" {
@@ -125,6 +127,7 @@ func FuzzParseRetryAfter(f *testing.F) {
 		f.Add(seed, "Wed, 25 Nov 2026 10:00:00 GMT")
 	}
 	f.Fuzz(func(t *testing.T, value, date string) {
+		value = value[:min(len(value), 1000)] // of a line, one KiB is read
 		if _, err := http.ParseTime(date); err != nil {
 			date = "Wed, 25 Nov 2026 10:00:00 GMT" // without one, waits are relative to the real time
 		}

@@ -1,5 +1,10 @@
 package errs
 
-// brokenConnection is empty: Plan 9 has no such numbers, and its errors of the
-// network are of the type [net.OpError].
-var brokenConnection []error
+import "syscall"
+
+// systemError is the type of the system's errors, which are texts on Plan 9.
+type systemError = syscall.ErrorString
+
+// brokenConnection is empty: errors of the network are of the type [net.OpError]
+// on Plan 9.
+var brokenConnection []systemError

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -80,7 +79,7 @@ func TestErrorTexts(t *testing.T) {
 			`server answered 307, but the API does not redirect (to https://elsewhere.example/x); check that the API URL points to the API itself`},
 		{"page", response(502, `<html>`, "Content-Type", "text/html; charset=utf-8"), true,
 			`server answered 502, but its body is text/html and no JSON document; a gateway answered in the API's place: try again later`},
-		{"no connection", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, errs.ReachRead), false,
+		{"no connection", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errRefused)}, errs.ReachRead), false,
 			`no connection to the server: dial tcp: connect: connection refused; check the API URL and the network`},
 		{"cut body", errs.FromBase(t.Context(), io.ErrUnexpectedEOF, errs.ReachRead), true,
 			`no complete response from the server: unexpected EOF`},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -158,12 +159,26 @@ func FromLayer(err error) error {
 
 // network reports whether err is clearly a network error.
 func network(err error) bool {
-	if _, ok := errors.AsType[net.Error](err); ok || lasting(err) != "" {
+	return lasting(err) != "" || ofConnection(err)
+}
+
+// ofConnection reports whether an error in err's tree is one of a connection. A
+// [url.Error] isn't by itself, and neither is an error of the system, which may
+// be that of a file.
+func ofConnection(err error) bool {
+	switch e := err.(type) {
+	case systemError:
+		return slices.Contains(brokenConnection, e)
+	case *url.Error:
+		return ofConnection(e.Err)
+	case net.Error:
 		return true
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), ofConnection)
+	case interface{ Unwrap() error }:
+		return ofConnection(e.Unwrap())
 	}
-	is := func(known error) bool { return errors.Is(err, known) }
-	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed}, is) ||
-		slices.ContainsFunc(brokenConnection, is)
+	return slices.Contains([]error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed}, err)
 }
 
 // unsent reports whether err by itself shows that the request never reached the

@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"syscall"
 	"testing"
 
 	"github.com/prefactordev/prefactor-go/errs"
@@ -25,7 +24,7 @@ func TestQuestions(t *testing.T) {
 	page := func(status int) error { return errs.FromResponse(status, nil, []byte("<html>")) }
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: errReset}
 	for _, tt := range []struct {
 		name                                string
 		err                                 error
@@ -52,8 +51,8 @@ func TestQuestions(t *testing.T) {
 		{"error under 200", errs.FromResponse(200, nil, []byte(`{"status":"error","code":"not_found"}`)), false, true, false},
 		{"reset", errs.FromBase(t.Context(), reset, errs.ReachRead), true, false, true},
 		{"raw reset, from a foreign layer", fmt.Errorf("mesh: %w", reset), true, false, false},
-		{"refused", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead), true, false, false},
-		{"refused, wrapped by a foreign layer", fmt.Errorf("mesh: %w", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead)), true, false, false},
+		{"refused", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: errRefused}, errs.ReachRead), true, false, false},
+		{"refused, wrapped by a foreign layer", fmt.Errorf("mesh: %w", errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: errRefused}, errs.ReachRead)), true, false, false},
 		{"proxy refused", errs.FromBase(t.Context(), &net.OpError{Op: "proxyconnect", Err: io.EOF}, errs.ReachRead), true, false, false},
 		{"TLS handshake timeout", errs.FromBase(t.Context(), errors.New("net/http: TLS handshake timeout"), errs.ReachRead), true, false, false},
 		{"unknown authority", errs.FromBase(t.Context(), &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, errs.ReachRead), false, false, false},
@@ -66,11 +65,11 @@ func TestQuestions(t *testing.T) {
 		{"canceled", errs.NewCanceledError(canceled, response(503)), false, false, true},
 		{"canceled after a refusal", errs.NewCanceledError(canceled, response(429)), false, false, true},
 		{"exhausted, the last not sent", &errs.RetryExhaustedError{Attempts: []errs.Attempt{{Err: errs.FromBase(t.Context(), reset, errs.ReachRead)}},
-			Last: errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, errs.ReachRead)}, true, false, true},
+			Last: errs.FromBase(t.Context(), &net.OpError{Op: "dial", Err: errRefused}, errs.ReachRead)}, true, false, true},
 		{"refused in bulk", errs.FromDocument(0, errs.Document{Status: "error", Code: "bad_authtoken"}), false, true, false},
 		{"rate limited in bulk", errs.FromDocument(0, errs.Document{Status: "error", Code: "rate_limited"}), true, true, false},
-		{"refused here, reset there", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reset), errs.ReachRead), true, false, true},
-		{"refused everywhere", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}), errs.ReachRead), true, false, false},
+		{"refused here, reset there", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: errRefused}, reset), errs.ReachRead), true, false, true},
+		{"refused everywhere", errs.FromBase(t.Context(), errors.Join(&net.OpError{Op: "dial", Err: errRefused}, &net.OpError{Op: "dial", Err: errUnreachable}), errs.ReachRead), true, false, false},
 		{"no TLS at the other end", errs.FromBase(t.Context(), tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake", Conn: &net.TCPConn{}}, errs.ReachRead), false, false, false},
 		{"no TLS at the other end of an http.Client", errs.FromBase(t.Context(), &url.Error{Op: "Post", URL: "https://h", Err: http.ErrSchemeMismatch}, errs.ReachRead), false, false, false},
 		{"TLS at the other end of an http.Client", errs.FromBase(t.Context(), &url.Error{Op: "Post", URL: "http://h", Err: errors.New(`malformed HTTP response "\x15\x03\x01"`)}, errs.ReachRead), false, false, false},

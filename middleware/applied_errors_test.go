@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ import (
 // decides, on the careful side.
 func TestAnErrorOfAnOwnBaseIsJudgedByTheBodyAndTheType(t *testing.T) {
 	t.Parallel()
-	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errRefused}
 	for _, tt := range []struct {
 		name    string
 		fail    func(body io.ReadCloser) error
@@ -57,7 +58,20 @@ func TestAnErrorOfAnOwnBaseIsJudgedByTheBodyAndTheType(t *testing.T) {
 		}, final, false, false},
 		{"mock without an answer, behind an http.Client", func(io.ReadCloser) error {
 			return &url.Error{Op: "Post", URL: "https://api.invalid", Err: errors.New("no responder found")}
-		}, either, false, false},
+		}, final, false, false},
+		{"the token's file is missing", func(body io.ReadCloser) error {
+			_ = body.Close()
+			_, err := os.ReadFile("testdata/no such token")
+			return fmt.Errorf("credentials: %w", err)
+		}, final, false, false},
+		{"the token's file is missing, behind an http.Client", func(body io.ReadCloser) error {
+			_ = body.Close()
+			return &url.Error{Op: "Post", URL: "https://token.invalid", Err: &fs.PathError{Op: "open", Path: "token", Err: fs.ErrNotExist}}
+		}, final, false, false},
+		{"a number of the system for a refused connection", func(body io.ReadCloser) error {
+			_ = body.Close()
+			return fmt.Errorf("tunnel: %w", errRefused)
+		}, repeated, true, false},
 		{"signing fails", func(body io.ReadCloser) error {
 			_ = body.Close()
 			return errors.New("no key to sign with")
@@ -72,7 +86,7 @@ func TestAnErrorOfAnOwnBaseIsJudgedByTheBodyAndTheType(t *testing.T) {
 		}, repeated, true, false},
 		{"reset, the body is read", func(body io.ReadCloser) error {
 			readAll(body)
-			return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+			return &net.OpError{Op: "read", Net: "tcp", Err: errReset}
 		}, either, true, true},
 		{"end without an answer, the body is read", func(body io.ReadCloser) error {
 			readAll(body)
@@ -143,7 +157,7 @@ func TestARequestOnTheSideIsNoPartOfTheCall(t *testing.T) {
 		err   error
 	}{
 		{"the token is refused", page(400), errGrant},
-		{"the API refuses the connection", success, syscall.ECONNREFUSED},
+		{"the API refuses the connection", success, errRefused},
 	} {
 		// The API itself can't be reached.
 		closed := serve(t, always(success))

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,8 +28,8 @@ func TestWhichRequestsAreSentAgain(t *testing.T) {
 	failure := func(err error) func() (*http.Response, error) {
 		return func() (*http.Response, error) { return nil, err }
 	}
-	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errRefused}
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: errReset}
 	for _, tt := range []struct {
 		name    string
 		method  string

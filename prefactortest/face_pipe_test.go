@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,7 +134,7 @@ func TestClosedPipeRefusesConnections(t *testing.T) {
 	p.Close()
 	_, err := p.DialContext(t.Context(), "tcp", "anywhere:80")
 	var op *net.OpError
-	if !errors.As(err, &op) || op.Op != "dial" || !errors.Is(err, syscall.ECONNREFUSED) {
+	if !errors.As(err, &op) || op.Op != "dial" || !errors.Is(err, errRefused) {
 		t.Errorf("dialling a closed pipe: %v", err)
 	}
 }

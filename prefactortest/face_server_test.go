@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -126,7 +125,7 @@ func TestHandlerOverTLS(t *testing.T) {
 	s := httptest.NewTLSServer(f)
 	defer s.Close()
 	c := client{t: t, rt: s.Client().Transport, url: s.URL, token: prefactortest.Token}
-	if _, err := c.send(c.request("POST", "/agent_instance/register", registration)); !errors.Is(err, syscall.ECONNRESET) {
+	if _, err := c.send(c.request("POST", "/agent_instance/register", registration)); !errors.Is(err, errReset) {
 		t.Errorf("got %v, want a reset", err)
 	}
 	c.post("/agent_instance/register", registration).must(t)

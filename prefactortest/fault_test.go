@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,9 +117,9 @@ func TestFaultsThatLoseTheResponse(t *testing.T) {
 		status int // in the journal
 		runs   bool
 	}{
-		{"reset before", prefactortest.On("*").ResetBefore(), syscall.ECONNRESET, 0, false},
-		{"reset after", prefactortest.On("*").ResetAfter(), syscall.ECONNRESET, 0, true},
-		{"reset after a delay", prefactortest.On("*").ResetBefore().Delay(time.Millisecond), syscall.ECONNRESET, 0, false},
+		{"reset before", prefactortest.On("*").ResetBefore(), errReset, 0, false},
+		{"reset after", prefactortest.On("*").ResetAfter(), errReset, 0, true},
+		{"reset after a delay", prefactortest.On("*").ResetBefore().Delay(time.Millisecond), errReset, 0, false},
 		{"close before", prefactortest.On("*").CloseBefore(), io.EOF, 0, false},
 		{"close after", prefactortest.On("*").CloseAfter(), io.EOF, 0, true},
 		{"close after a delay", prefactortest.On("*").CloseAfter().Delay(time.Millisecond), io.EOF, 0, true},

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -36,7 +35,7 @@ var brokenStacks = []struct {
 	{"hides its connections, and reports a reset as a refused connection", "a call that succeeded was applied exactly once, one that failed at most once, and its error says whether it may have been applied",
 		onBase(func(req *http.Request, base transport.Next) (*http.Response, error) {
 			resp, err := base(req.WithContext(untraced{req.Context()}))
-			if errors.Is(err, syscall.ECONNRESET) {
+			if errors.Is(err, errReset) {
 				err = &net.OpError{Op: "dial", Net: "tcp", Err: err}
 			}
 			return resp, err

@@ -2,7 +2,6 @@ package prefactortest
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"strconv"
 	"unicode/utf8"
@@ -108,10 +107,9 @@ func readItems(f *Fake, c *call) []*call {
 	return items
 }
 
-// newItem makes the call that doc, an item of c, describes.
+// newItem makes the call that doc, an item of c, describes. It takes doc over.
 func newItem(f *Fake, c *call, op *operation, doc map[string]jsontext.Value) *call {
 	item := &call{op: op, grant: c.grant, inBulk: true, set: &f.set}
-	doc = maps.Clone(doc)
 	delete(doc, "_type")
 	if op.itemID != "" {
 		item.id = newParams(item, doc).text(op.itemID, needed)

@@ -4,7 +4,6 @@ import (
 	"mime"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -66,7 +65,8 @@ func decodeObject(body []byte) (doc map[string]jsontext.Value, problem string) {
 	if len(body) == 0 {
 		return nil, ""
 	}
-	if err := json.Unmarshal(body, &doc); err != nil || doc == nil {
+	doc, ok := members(body)
+	if !ok {
 		return nil, "the body is not a JSON object"
 	}
 	return doc, ""

@@ -1,6 +1,8 @@
 package prefactortest
 
 import (
+	"errors"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -37,6 +39,52 @@ func decode(v jsontext.Value, into any) {
 	if err := json.Unmarshal(v, into); err != nil {
 		panic("prefactortest: can't decode a part of a body: " + err.Error())
 	}
+}
+
+// members returns the members of a JSON object; false if v isn't one. Their
+// values are parts of v.
+func members(v []byte) (doc map[string]jsontext.Value, ok bool) {
+	o := object{text: v}
+	err := json.Unmarshal(v, &o)
+	return o.members, err == nil
+}
+
+// An object is what members parses.
+type object struct {
+	text    []byte
+	members map[string]jsontext.Value
+}
+
+func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if begin, err := dec.ReadToken(); err != nil || begin.Kind() != '{' {
+		return errors.Join(err, errors.New("not an object"))
+	}
+	o.members = make(map[string]jsontext.Value)
+	for dec.PeekKind() == '"' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := token.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		end := dec.InputOffset()
+		o.members[name] = o.text[end-int64(len(value)) : end : end]
+	}
+	_, err := dec.ReadToken() // the closing brace
+	return err
+}
+
+// unquote returns the text of a JSON string.
+func unquote(v jsontext.Value) string {
+	var space [64]byte
+	text, err := jsontext.AppendUnquote(space[:0], v)
+	if err != nil {
+		panic("prefactortest: can't decode a part of a body: " + err.Error())
+	}
+	return string(text)
 }
 
 func success(details any) detailsDoc {

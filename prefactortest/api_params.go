@@ -46,7 +46,9 @@ func (p *params) has(name string) bool {
 
 // value returns the field, or nil if it is absent or null.
 func (p *params) value(name string, need presence) jsontext.Value {
-	p.known = append(p.known, name)
+	if p.call.set.strict {
+		p.known = append(p.known, name)
+	}
 	v := p.doc[name]
 	if v.Kind() == 'n' {
 		v = nil
@@ -72,8 +74,7 @@ func (p *params) text(name string, need presence) string {
 	if v == nil {
 		return ""
 	}
-	var s string
-	decode(v, &s)
+	s := unquote(v)
 	if s == "" && bool(need) {
 		p.call.refuse(required(p.at(name)...))
 	}
@@ -136,17 +137,14 @@ func parseTime(s string) (t time.Time, problem string) {
 	return time.Time{}, "is not an RFC 3339 timestamp"
 }
 
-// raw returns an object as its JSON text.
+// raw returns an object as its JSON text, to be kept.
 func (p *params) raw(name string, need presence) jsontext.Value {
-	return p.typed(name, need, "an object", '{')
+	return p.typed(name, need, "an object", '{').Clone()
 }
 
 // object returns an object to read from, which is empty if the field is absent.
 func (p *params) object(name string, need presence) *params {
-	var doc map[string]jsontext.Value
-	if v := p.raw(name, need); v != nil {
-		decode(v, &doc)
-	}
+	doc, _ := members(p.typed(name, need, "an object", '{')) // its syntax was checked with the body
 	return newParams(p.call, doc, p.at(name)...)
 }
 

@@ -71,8 +71,7 @@ func queryOf(doc map[string]jsontext.Value) url.Values {
 			values.Set(name, plain(v))
 			continue
 		}
-		var inner map[string]jsontext.Value
-		decode(v, &inner)
+		inner, _ := members(v) // its syntax was checked with the body
 		for field, v := range inner {
 			values.Set(name+"["+field+"]", plain(v))
 		}
@@ -85,7 +84,5 @@ func plain(v jsontext.Value) string {
 	if v.Kind() != '"' {
 		return string(v)
 	}
-	var s string
-	decode(v, &s)
-	return s
+	return unquote(v)
 }

@@ -67,7 +67,8 @@ func adviceFor(status int) string {
 		return "a gateway refused the call: check what it allows, and the API URL"
 	case http.StatusBadRequest, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
 		return "a gateway refused the request: its headers or its URL may be too long, or the API URL wrong"
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusRequestTimeout, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return "a gateway answered in the API's place: try again later"
 	}
 	if status >= 500 {

@@ -68,15 +68,21 @@ func contentEncoding(h http.Header) string {
 	return encoding
 }
 
-var titleElement = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title`)
+// titles find the title of an HTML page, or the heading of one without a title,
+// such as haproxy's.
+var titles = []*regexp.Regexp{
+	regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title`),
+	regexp.MustCompile(`(?is)<h1[^>]*>(.*?)</h1`),
+}
 
 // title returns the title of an HTML page.
 func title(body []byte) string {
-	found := titleElement.FindSubmatch(body[:min(len(body), maxScanned)])
-	if found == nil {
-		return ""
+	for _, element := range titles {
+		if found := element.FindSubmatch(body[:min(len(body), maxScanned)]); found != nil {
+			return Words(string(found[1]))
+		}
 	}
-	return Words(string(found[1]))
+	return ""
 }
 
 // sender returns what a response's header says about the gateways that it came

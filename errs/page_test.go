@@ -24,6 +24,8 @@ func TestAPageSaysWhatItIsAndWhoSentIt(t *testing.T) {
 			`server answered 413, but its body is text/html and no JSON document (titled "413 Too Large", from Server nginx/1.22.1); the request is too large for a gateway: send smaller payloads, or fewer items`},
 		{"a chain of gateways", 403, squid, "<html>",
 			`server answered 403, but its body is text/html and no JSON document (from Server squid/5.7, Via 1.1 proxy (squid/5.7), X-Squid-Error ERR_ACCESS_DENIED 0); a gateway refused the call: check what it allows, and the API URL`},
+		{"a heading and no title", 503, http.Header{"Content-Type": {"text/html"}}, "<html><body><h1>503 Service Unavailable</h1>\nNo server is available.",
+			`server answered 503, but its body is text/html and no JSON document (titled "503 Service Unavailable"); a gateway answered in the API's place: try again later`},
 		{"success", 200, nginx, "<html>",
 			`server answered 200, but its body is text/html and no JSON document (from Server nginx/1.22.1); check that the API URL points to the API itself`},
 		{"no Content-Type", 502, nil, "upstream failed",
@@ -55,7 +57,7 @@ func TestTheAdviceFollowsFromTheStatus(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]string{
 		400: "its headers or its URL may be too long", 401: "a gateway refused the call", 403: "a gateway refused the call",
-		404: "check that the API URL", 405: "check that the API URL", 407: "check the proxy and its credentials",
+		404: "check that the API URL", 408: "try again later", 405: "check that the API URL", 407: "check the proxy and its credentials",
 		413: "send smaller payloads", 414: "its headers or its URL may be too long", 431: "its headers or its URL may be too long",
 		429: "try again later", 500: "try again later", 502: "try again later", 503: "try again later", 504: "try again later",
 	} {

@@ -142,6 +142,11 @@ func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.R
 	}).WithContext(carrier)
 
 	call := &carrier.call
+	if in.Check != nil {
+		if err := in.Check.Validate(); err != nil {
+			return nil, err
+		}
+	}
 	if v, ok := in.Body.(Validator); ok {
 		if err := v.Validate(); err != nil {
 			return nil, err

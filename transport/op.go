@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -95,6 +96,7 @@ type Input struct {
 	Values []string   // the route's path values, in order; escaped when sent
 	Query  url.Values // the query; may be nil
 	Body   any        // encoded as [Request.Body] is, after its check if it is a Validator; nil for no body
+	Check  Validator  // what else is checked before anything is sent, such as the params of Query; may be nil
 }
 
 // Validator is an input that can check itself. Its error, usually an
@@ -118,6 +120,14 @@ func (o *Op[T]) Do(ctx context.Context, client *Client, in Input, options ...Opt
 		return nil, err
 	}
 	return answer.value.(*T), nil
+}
+
+// Fail returns err as the error of a call of the operation that sent nothing, an
+// [*errs.Error]: for methods around an operation, such as one that waits between
+// calls.
+func (o *Op[T]) Fail(err error) error {
+	_, err = (&Call{op: &o.operation, started: time.Now()}).end(context.Background(), nil, err)
+	return err
 }
 
 var (

@@ -60,6 +60,6 @@ func (i *Instance) Check(document jsontext.Value) error {
 	if i.ID == "" {
 		return errors.New("its document has no instance under details")
 	}
-	i.Source = rawjson.At(document, "/details")
+	i.SetSource(document, "/details")
 	return nil
 }

@@ -22,7 +22,7 @@ import (
 // or every that is invalid ([errs.ClientError]).
 func (s *Service) Watch(ctx context.Context, id string, every time.Duration, options ...transport.Option) (*Instance, error) {
 	if every <= 0 {
-		return nil, watchError(&errs.ClientError{Field: "every", Problem: "must be a positive duration"})
+		return nil, get.Fail(&errs.ClientError{Field: "every", Problem: "must be a positive duration"})
 	}
 	for {
 		instance, err := s.Get(ctx, id, options...)
@@ -34,7 +34,7 @@ func (s *Service) Watch(ctx context.Context, id string, every time.Duration, opt
 			wait = max(wait, min(asked, longestAsk))
 		}
 		if !sleep(ctx, wait) {
-			return nil, watchError(errs.NewCanceledError(ctx, err))
+			return nil, get.Fail(errs.NewCanceledError(ctx, err))
 		}
 	}
 }
@@ -62,10 +62,6 @@ func final(err error) bool {
 		return ok && auth.Cause == nil
 	}
 	return false
-}
-
-func watchError(err error) error {
-	return &errs.Error{Operation: get.Name(), Method: "GET", Route: "/agent_instance/{id}", Err: err}
 }
 
 // sleep waits for d. It returns false if ctx ended first.

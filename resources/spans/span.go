@@ -52,6 +52,6 @@ func (s *Span) Check(document jsontext.Value) error {
 		return errors.New("its document has no span under details")
 	}
 	s.Control = transport.ControlIn(document)
-	s.Source = rawjson.At(document, "/details")
+	s.SetSource(document, "/details")
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // that the model doesn't know, without a second request and without a copy. Embed
 // it with the tag `json:"-"`, and set it in the model's Check method:
 //
-//	m.Source = rawjson.At(document, "/details")
+//	m.SetSource(document, "/details")
 //
 // Nothing else sets it. The zero Source leads nowhere.
 type Source struct {
@@ -28,6 +28,11 @@ type part struct {
 // (RFC 6901), leads to.
 func At(document jsontext.Value, pointer jsontext.Pointer) Source {
 	return Source{&part{document, pointer}}
+}
+
+// SetSource makes s the Source that [At] returns.
+func (s *Source) SetSource(document jsontext.Value, pointer jsontext.Pointer) {
+	*s = At(document, pointer)
 }
 
 // Raw returns the JSON text that the model was decoded from, unknown members

@@ -8,13 +8,13 @@ import (
 )
 
 // CreateParams describes a new span. A payload is any value that encodes to a
-// JSON object by the rules of encoding/json/v2: a map, a struct, or JSON text as
-// a [rawjson.Object]. Bytes that aren't UTF-8 become U+FFFD. A [time.Duration] can't
-// be encoded by these rules unless its field's tag gives a format.
+// JSON object, as [rawjson.Encode] does it: a map, a struct, or JSON text as a
+// [rawjson.Object].
 //
 // A zero time is left out, and the server uses the time at which it gets the
 // request.
 //
+// [rawjson.Encode]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/transport/rawjson#Encode
 // [rawjson.Object]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/transport/rawjson#Object
 type CreateParams struct {
 	AgentInstanceID   string    `json:"agent_instance_id"`           // the run that the span is a step of; required

@@ -3,46 +3,81 @@ package rawjson
 import (
 	stdjson "encoding/json"
 	"errors"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
-// Encode returns v as JSON, the same bytes for the same value: maps are sorted,
-// so that a call that is repeated with its key has the body that it had. What came
-// from the API can be sent back as it came, with members of the same name. Bytes
-// that aren't UTF-8, as of a text that was cut within a character, become U+FFFD
-// and don't lose a call. A number of encoding/json keeps its digits. The error
-// is an [errs.ClientError] that names the field that can't be encoded.
+// Encode returns v as JSON by the rules of encoding/json/v2, the same bytes for the
+// same value: maps are sorted, so that a call that is repeated with its key has the
+// body that it had. What came from the API can be sent back as it came, with members
+// of the same name. What would lose a call is taken as far as it can be:
+//
+//   - Bytes that aren't UTF-8, as of a text that was cut within a character, become
+//     U+FFFD.
+//   - A [time.Duration] is a number of nanoseconds, as in encoding/json.
+//   - A number of encoding/json keeps its digits; an empty one is 0.
+//   - An error that has no exported fields and no encoding of its own is its text.
+//   - What else only encoding/json takes, such as a struct without exported fields,
+//     is encoded by its rules, and all of v with it.
+//
+// The error is an [errs.ClientError] that names the field that can't be encoded.
 func Encode(v any) (jsontext.Value, error) {
 	if at, found := findEndless(v); found {
 		return nil, notEncoded(at, "it is a pointer that leads to itself")
 	}
 	text, err := json.Marshal(v, encodingOptions)
-	if err != nil {
-		return nil, notEncoded(placeOf(err), err.Error())
+	if err == nil {
+		return text, nil
 	}
-	return text, nil
+	if text, older := stdjson.Marshal(v); older == nil {
+		return text, nil
+	}
+	return nil, notEncoded(placeOf(err), problemOf(err))
 }
 
-var encodingOptions = json.JoinOptions(Lenient, json.Deterministic(true), json.WithMarshalers(exactNumbers))
+var encodingOptions = json.JoinOptions(Lenient, json.Deterministic(true), jsonv1.FormatDurationAsNano(true),
+	json.WithMarshalers(json.JoinMarshalers(json.MarshalToFunc(exactNumber), json.MarshalToFunc(errorText))))
 
 func notEncoded(at jsontext.Pointer, why string) error {
 	return &errs.ClientError{Field: errs.Words(fieldAt(at)), Problem: "can't be encoded as JSON: " + errs.Words(why)}
 }
 
-// exactNumbers encodes a number of encoding/json as what it is; its type is a
+// exactNumber encodes a number of encoding/json as what it is; its type is a
 // string to encoding/json/v2.
-var exactNumbers = json.MarshalToFunc(func(enc *jsontext.Encoder, n stdjson.Number) error {
+func exactNumber(enc *jsontext.Encoder, n stdjson.Number) error {
 	if kind, length := enc.StackIndex(enc.StackDepth()); kind == '{' && length%2 == 0 { // as the name of a member
 		return enc.WriteToken(jsontext.String(string(n)))
 	}
+	if n == "" {
+		n = "0"
+	}
 	return enc.WriteValue(jsontext.Value(n))
-})
+}
+
+// errorText encodes an error as its text, if nothing else says how to encode it.
+func errorText(enc *jsontext.Encoder, err error) error {
+	t := reflect.TypeOf(err)
+	if hasMethod(t, marshalers) || !opaque(t) {
+		return errSkip
+	}
+	return enc.WriteToken(jsontext.String(err.Error()))
+}
+
+// opaque reports whether t is a struct without exported fields, or a pointer to one.
+func opaque(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Struct && !slices.ContainsFunc(reflect.VisibleFields(t), reflect.StructField.IsExported)
+}
 
 // EncodeObject is [Encode] for a value that must encode to a JSON object. The
 // error is an [errs.ClientError] that names field, or what in it can't be
@@ -111,6 +146,21 @@ func Within(parent string, err error) error {
 		return &errs.ClientError{Field: parent, Problem: input.Problem}
 	}
 	return &errs.ClientError{Field: parent + "." + input.Field, Problem: input.Problem}
+}
+
+// problemOf says why encoding failed with err.
+func problemOf(err error) string {
+	semantic, ok := errors.AsType[*json.SemanticError](err)
+	if !ok || semantic.GoType == nil {
+		return err.Error()
+	}
+	switch semantic.GoType.Kind() {
+	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		return "JSON has nothing like a " + semantic.GoType.String() + ": leave it out, or give a text, a number, a list or an object"
+	case reflect.Float32, reflect.Float64:
+		return "JSON has no NaN and no infinity: leave it out, or give a number or a text"
+	}
+	return err.Error()
 }
 
 // placeOf returns where in a value encoding failed with err.

@@ -1,6 +1,8 @@
 package errs
 
 import (
+	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -103,6 +105,9 @@ func textOf(err error) string {
 	if outermost(err) == err {
 		return err.Error()
 	}
+	if parts := joined(err); parts != nil {
+		return textOfAll(parts)
+	}
 	text := err.Error()
 	all := urlErrors(err)
 	slices.SortStableFunc(all, func(a, b *url.Error) int { return len(b.URL) - len(a.URL) }) // one may begin with another
@@ -120,6 +125,31 @@ func textOf(err error) string {
 		}
 	}
 	return Words(text)
+}
+
+// joined returns the parts of an error that was made by [errors.Join].
+func joined(err error) []error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		if again := errors.Join(all.Unwrap()...); again != nil && again.Error() == err.Error() {
+			return all.Unwrap()
+		}
+	}
+	return nil
+}
+
+// maxParts is how many of the errors that are joined in another are shown.
+const maxParts = 20
+
+// textOfAll returns the texts of errors on one line.
+func textOfAll(all []error) string {
+	var texts []string
+	for _, err := range all[:min(len(all), maxParts)] {
+		texts = append(texts, textOf(err))
+	}
+	if more := len(all) - maxParts; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, "; ")
 }
 
 // urlErrors returns every [url.Error] in err's tree: a URL in it may have a

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -125,7 +126,8 @@ func TestCausesPassWords(t *testing.T) {
 		{"no URL", urlError("", io.EOF), `Get "": EOF`},
 		{"wrapped URL", fmt.Errorf("idp: %w", urlError("https://h/x?a=canary", io.EOF)), "idp: Get https://h/x: EOF"},
 		{"nested URLs", urlError("/a?a=canary", urlError("https://me:canary@h/b?b=canary", io.EOF)), "Get /a: Get https://h/b: EOF"},
-		{"joined URLs", errors.Join(urlError("/a?a=canary", io.EOF), urlError("/b?b=canary", io.EOF)), "Get /a: EOF Get /b: EOF"},
+		{"joined URLs", errors.Join(urlError("/a?a=canary", io.EOF), urlError("/b?b=canary", io.EOF)), "Get /a: EOF; Get /b: EOF"},
+		{"many joined errors", errors.Join(slices.Repeat([]error{io.EOF}, 25)...), strings.Repeat("EOF; ", 20) + "and 5 more"},
 		{"nested and joined URLs", urlError("/a?a=canary", errors.Join(io.EOF, fmt.Errorf("x: %w", urlError("/b?b=canary", io.EOF)))), "Get /a: EOF x: Get /b: EOF"},
 		{"a URL that another begins with", urlError("https://h/?a=b", urlError("https://h/?a=b&c=canary", io.EOF)), "Get https://h/: Get https://h/: EOF"},
 		{"a relative URL that another begins with", urlError("/?a=b", urlError("/?a=b&c=canary", io.EOF)), "Get /: Get /: EOF"},

@@ -135,9 +135,16 @@ const wholeBody = "body"
 
 // Within returns err, the error of an input that is part of another, as an error
 // of the whole: an [errs.ClientError] names its field within the one called
-// parent, such as "items[2].status". Any other error, nil included, is returned
-// as it is.
+// parent, such as "items[2].status", and so does each that [errors.Join] has joined.
+// Any other error, nil included, is returned as it is.
 func Within(parent string, err error) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		parts := slices.Clone(all.Unwrap())
+		for i, part := range parts {
+			parts[i] = Within(parent, part)
+		}
+		return errors.Join(parts...)
+	}
 	input, ok := errors.AsType[*errs.ClientError](err)
 	switch {
 	case !ok:

@@ -3,6 +3,7 @@ package rawjson_test
 import (
 	stdjson "encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +158,10 @@ func TestWithinNamesTheWholePath(t *testing.T) {
 		if err.Error() != test.want+" is wrong" {
 			t.Errorf("got %v", err)
 		}
+	}
+	all := rawjson.Within("a", errors.Join(&errs.ClientError{Field: "b", Problem: "is 1"}, &errs.ClientError{Field: "c", Problem: "is 2"}))
+	if got := strings.Split(all.Error(), "\n"); !slices.Equal(got, []string{"a.b is 1", "a.c is 2"}) {
+		t.Errorf("joined errors became %q", got)
 	}
 	other := errors.New("other")
 	if rawjson.Within("items[2]", other) != other || rawjson.Within("items[2]", nil) != nil {

@@ -98,6 +98,14 @@ func MaybeApplied(err error) bool {
 	}
 }
 
+// InvalidAction reports whether the server refused an action because of the state
+// that a record is in, as for an instance or a span that is finished a second time.
+// It is a [ConflictError] with the code invalid_action, and nothing was changed.
+func InvalidAction(err error) bool {
+	conflict, ok := errors.AsType[*ConflictError](err)
+	return ok && conflict.APIError != nil && conflict.Code == "invalid_action"
+}
+
 // refuses reports whether the response shows that the request was not carried
 // out.
 func (e *APIError) refuses() bool { return Refused(e.Status) || e.Status < 500 && !e.foreign }

@@ -45,6 +45,9 @@ func Replayable() OpOption { return func(o *operation) { o.replayable = true } }
 // only, not in the body. DELETE always does so.
 func HeaderKey() OpOption { return func(o *operation) { o.headerKey = true } }
 
+// EmptyResponse says that a success may have no body. The T is zero then.
+func EmptyResponse() OpOption { return func(o *operation) { o.emptyOK = true } }
+
 // NewOp returns an operation whose response is one JSON document, a T: a struct
 // with a field for each member that matters. The document's "status" is checked
 // by the Op itself. A new T is made for each response. If *T is a [Checker], it
@@ -118,6 +121,9 @@ func (o *Op[T]) Do(ctx context.Context, client *Client, in Input, options ...Opt
 	answer, err := client.do(ctx, &o.operation, in, options)
 	if err != nil {
 		return nil, err
+	}
+	if answer.value == nil { // an empty response
+		return new(T), nil
 	}
 	return answer.value.(*T), nil
 }

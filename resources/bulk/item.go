@@ -56,13 +56,13 @@ func RegisterInstance(key string, params instances.RegisterParams) Item {
 // StartInstance returns an item for [instances.Service.Start]. An empty key is
 // replaced by a random UUID.
 func StartInstance(key, id string, params instances.StartParams) Item {
-	return NewItem("agent_instances/start", key, startInstance{id, params})
+	return NewItem("agent_instances/start", key, startInstance{id, params.WithDefaults()})
 }
 
 // FinishInstance returns an item for [instances.Service.Finish]. An empty key is
 // replaced by a random UUID.
 func FinishInstance(key, id string, params instances.FinishParams) Item {
-	return NewItem("agent_instances/finish", key, finishInstance{id, params})
+	return NewItem("agent_instances/finish", key, finishInstance{id, params.WithDefaults()})
 }
 
 // CreateSpan returns an item for [spans.Service.Create]. An empty key is replaced

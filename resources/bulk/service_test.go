@@ -37,6 +37,10 @@ func answering(t *testing.T, document string) (*bulk.Service, *prefactortest.Fak
 
 func TestExecuteSendsTheGoldenBody(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testGoldenBody) // where it is the year 2000
+}
+
+func testGoldenBody(t *testing.T) {
 	service, fake := answering(t, `{"status":"success","outputs":{}}`)
 	_, err := service.Execute(t.Context(), bulk.Request{Items: []bulk.Item{
 		bulk.RegisterInstance("register-1", instances.RegisterParams{AgentID: "agent-1"}),

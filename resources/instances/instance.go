@@ -28,11 +28,13 @@ type Instance struct {
 	UpdatedAt          time.Time `json:"updated_at,omitzero"`
 	StartedAt          time.Time `json:"started_at,omitzero"`  // zero before the start
 	FinishedAt         time.Time `json:"finished_at,omitzero"` // zero before the end
+	LastActivitySpanAt time.Time `json:"last_activity_span_at,omitzero"`
 
-	SpanCounts       *SpanCounts    `json:"span_counts,omitzero"`        // nil if the response has none
-	SpanSchemaCounts rawjson.Object `json:"span_schema_counts,omitzero"` // number of spans, by schema
-	RiskScore        *float64       `json:"risk_score,omitzero"`         // nil if the run wasn't scored
-	CostBreakdown    rawjson.Object `json:"cost_breakdown,omitzero"`
+	RaisedAlertCount *int64            `json:"raised_alert_count,omitzero"` // nil if the response has none
+	SpanCounts       *SpanCounts       `json:"span_counts,omitzero"`        // nil if the response has none
+	SpanSchemaCounts *SpanSchemaCounts `json:"span_schema_counts,omitzero"` // nil if the response has none
+	RiskScore        *RiskScore        `json:"risk_score,omitzero"`         // nil if the run wasn't scored
+	CostBreakdown    *CostBreakdown    `json:"cost_breakdown,omitzero"`     // nil if nothing is known
 
 	QualityPayloads  map[string]rawjson.Object `json:"quality_payloads,omitzero"`  // quality records, by name of their schema
 	QualitySummaries map[string]string         `json:"quality_summaries,omitzero"` // summaries of these records
@@ -50,6 +52,11 @@ type SpanCounts struct {
 	Failed    int64 `json:"failed"`
 	Cancelled int64 `json:"cancelled"`
 	Finished  int64 `json:"finished"` // Complete, Failed and Cancelled together
+}
+
+// SpanSchemaCounts is the number of spans of an instance, by their schema.
+type SpanSchemaCounts struct {
+	ByName map[string]int64 `json:"by_name"`
 }
 
 var _ transport.Checker = (*Instance)(nil)

@@ -32,7 +32,13 @@ func TestAWholeInstanceIsDecoded(t *testing.T) {
 		"inserted_at":"2026-04-13T00:46:30Z","updated_at":"2026-04-13T00:46:33.218000Z",
 		"started_at":"2026-04-13T02:46:31+02:00","finished_at":"2026-04-13T00:46:32.000000001Z",
 		"span_counts":{"total":9007199254740993,"pending":1,"active":2,"complete":3,"failed":2,"cancelled":1,"finished":6},
-		"span_schema_counts":{"app:llm":7},"risk_score":0.25,"cost_breakdown":{"total_cost":9007199254740993},
+		"last_activity_span_at":"2026-04-13T00:46:32Z","raised_alert_count":2,
+		"span_schema_counts":{"by_name":{"app:llm":7}},
+		"risk_score":{"total_score":0.25,"risk_level":"high","critical_threshold":80,"any_assessable":true,"peak_classification":"secret",
+			"all_data_categories":["health_and_medical"],"allowed_actions":["read_data"],
+			"per_type":[{"schema_name":"app:llm","count":7,"risk_level":"low","type_score":1.5,"total_contribution":10.5}]},
+		"cost_breakdown":{"input":10,"output":20,"cache_read":0,"input_cost":0.5,"output_cost":null,"cache_read_cost":null,"total_cost":0.5,
+			"groups":[{"model_name":"m","provider":null,"context_limit":200000,"input":10,"output":20,"cache_read":0,"input_cost":0.5,"output_cost":null,"cache_read_cost":null,"total_cost":0.5}]},
 		"quality_payloads":{"answer":{"score":18446744073709551616}},"quality_summaries":{"answer":"good"}
 	}}`)
 	if err != nil {
@@ -48,15 +54,24 @@ func TestAWholeInstanceIsDecoded(t *testing.T) {
 	if !got.StartedAt.Equal(at("2026-04-13T00:46:31Z")) {
 		t.Errorf("StartedAt = %s", got.StartedAt)
 	}
+	cost := instances.Cost{Input: 10, Output: 20, InputCost: new(0.5), TotalCost: new(0.5)}
 	want := instances.Instance{
 		Type: "agent_instance", ID: "inst-1", AccountID: "acct-1", AgentID: "agent-1", AgentVersionID: "ver-1",
 		AgentDeploymentID: "dep-1", EnvironmentID: "env-1", ExternalIdentifier: "nightly-42", Purpose: instances.Eval,
 		Status: instances.Terminated, TerminationReason: "admin action",
 		InsertedAt: at("2026-04-13T00:46:30Z"), UpdatedAt: at("2026-04-13T00:46:33.218Z"), FinishedAt: at("2026-04-13T00:46:32.000000001Z"),
-		SpanCounts:       &instances.SpanCounts{Total: 9007199254740993, Pending: 1, Active: 2, Complete: 3, Failed: 2, Cancelled: 1, Finished: 6},
-		SpanSchemaCounts: rawjson.Object(`{"app:llm":7}`),
-		RiskScore:        new(0.25),
-		CostBreakdown:    rawjson.Object(`{"total_cost":9007199254740993}`),
+		SpanCounts:         &instances.SpanCounts{Total: 9007199254740993, Pending: 1, Active: 2, Complete: 3, Failed: 2, Cancelled: 1, Finished: 6},
+		LastActivitySpanAt: at("2026-04-13T00:46:32Z"), RaisedAlertCount: new(int64(2)),
+		SpanSchemaCounts: &instances.SpanSchemaCounts{ByName: map[string]int64{"app:llm": 7}},
+		RiskScore: &instances.RiskScore{
+			TotalScore: 0.25, RiskLevel: instances.RiskHigh, CriticalThreshold: 80, AnyAssessable: true, PeakClassification: instances.Secret,
+			AllDataCategories: []string{"health_and_medical"}, AllowedActions: []string{"read_data"},
+			PerType: []instances.TypeScore{{SchemaName: "app:llm", Count: 7, RiskLevel: instances.RiskLow, TypeScore: 1.5, TotalContribution: 10.5}},
+		},
+		CostBreakdown: &instances.CostBreakdown{
+			Cost:   cost,
+			Groups: []instances.ModelCost{{Cost: cost, ModelName: "m", ContextLimit: new(int64(200000))}},
+		},
 		QualityPayloads:  map[string]rawjson.Object{"answer": rawjson.Object(`{"score":18446744073709551616}`)},
 		QualitySummaries: map[string]string{"answer": "good"},
 	}

@@ -1,9 +1,12 @@
 package instances
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/resources/internal/params"
+	"github.com/prefactordev/prefactor-go/resources/list"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
@@ -31,17 +34,18 @@ type AgentVersion struct {
 	ExternalIdentifier string `json:"external_identifier,omitzero"` // your own name for the version
 	Name               string `json:"name,omitzero"`                // display name of the agent
 	Description        string `json:"description,omitzero"`         // displayed description of the agent
-	RuntimeEnvironment any    `json:"runtime_environment,omitzero"` // where the code runs: any value that encodes to a JSON object
+
+	// RuntimeEnvironment is what the code runs on. nil means what CurrentRuntime
+	// returns; a pointer to a zero one leaves it out.
+	RuntimeEnvironment *RuntimeEnvironment `json:"runtime_environment,omitzero"`
 }
 
-// StartParams says how an instance starts. A zero time is left out, and the server
-// uses the time at which it gets the request.
+// StartParams says how an instance starts. A zero time is that of the call.
 type StartParams struct {
 	Timestamp time.Time `json:"timestamp,omitzero"` // when the instance started
 }
 
-// FinishParams says how an instance ends. A zero time is left out, and the server
-// uses the time at which it gets the request.
+// FinishParams says how an instance ends. A zero time is that of the call.
 type FinishParams struct {
 	Status    Status    `json:"status,omitzero"`    // Complete, Failed or, for a pending instance, Cancelled; "" means Complete
 	Timestamp time.Time `json:"timestamp,omitzero"` // when the instance ended
@@ -55,7 +59,9 @@ func (p RegisterParams) WithDefaults() RegisterParams {
 	}
 	if p.AgentVersion != nil {
 		version := *p.AgentVersion
-		version.RuntimeEnvironment = rawjson.Encoded(version.RuntimeEnvironment)
+		if version.RuntimeEnvironment == nil {
+			version.RuntimeEnvironment = CurrentRuntime()
+		}
 		p.AgentVersion = &version
 	}
 	if p.AgentSchemaVersion != nil {
@@ -64,17 +70,21 @@ func (p RegisterParams) WithDefaults() RegisterParams {
 	return p
 }
 
-// Validate implements [transport.Validator]: the runtime environment must be a JSON
-// object, and the schema version must be valid.
+// WithDefaults returns the params as they are sent, with the time filled in.
+func (p StartParams) WithDefaults() StartParams {
+	p.Timestamp = params.OrNow(p.Timestamp)
+	return p
+}
+
+// WithDefaults returns the params as they are sent, with the time filled in.
+func (p FinishParams) WithDefaults() FinishParams {
+	p.Timestamp = params.OrNow(p.Timestamp)
+	return p
+}
+
+// Validate implements [transport.Validator]: the schema version must be valid. The
+// error joins all that is wrong.
 func (p RegisterParams) Validate() error {
-	if p.AgentVersion != nil {
-		if err := rawjson.CheckObject("agent_version.runtime_environment", p.AgentVersion.RuntimeEnvironment); err != nil {
-			return err
-		}
-	}
-	if p.AgentSchemaVersion == nil {
-		return nil
-	}
 	return rawjson.Within("agent_schema_version", p.AgentSchemaVersion.Validate())
 }
 
@@ -87,4 +97,55 @@ func (p FinishParams) Validate() error {
 		return nil
 	}
 	return &errs.ClientError{Field: "status", Problem: "must be complete, failed or cancelled, or empty for complete"}
+}
+
+// TerminateParams says why a run is stopped from outside. A zero time is that of the
+// call.
+type TerminateParams struct {
+	Reason    string    `json:"reason"` // for people; required
+	Timestamp time.Time `json:"timestamp,omitzero"`
+}
+
+// WithDefaults returns the params as they are sent, with the time filled in.
+func (p TerminateParams) WithDefaults() TerminateParams {
+	p.Timestamp = params.OrNow(p.Timestamp)
+	return p
+}
+
+// Validate implements [transport.Validator]: the reason must be set.
+func (p TerminateParams) Validate() error { return params.Required("reason", p.Reason) }
+
+// ShowParams names an instance by its id or by your own id for it, and says what its
+// record includes.
+type ShowParams struct {
+	InstanceID         string // this or ExternalIdentifier
+	ExternalIdentifier string // your own id for the run
+	IncludeCounts      bool   // SpanCounts and SpanSchemaCounts
+	IncludeCosts       bool   // CostBreakdown
+	IncludeRiskScore   bool   // RiskScore
+	IncludeAlertCount  bool   // RaisedAlertCount
+}
+
+// Validate implements [transport.Validator]: one of the two ids must be set.
+func (p ShowParams) Validate() error {
+	return params.OneOfTwo("agent_instance_id", p.InstanceID, "external_identifier", p.ExternalIdentifier)
+}
+
+func (p ShowParams) query() url.Values {
+	return params.Query(
+		"agent_instance_id", p.InstanceID, "external_identifier", p.ExternalIdentifier,
+		"include_counts", params.Flag(p.IncludeCounts), "include_costs", params.Flag(p.IncludeCosts),
+		"include_risk_score", params.Flag(p.IncludeRiskScore), "include_alert_count", params.Flag(p.IncludeAlertCount))
+}
+
+// ListParams chooses the instances of a list. The API has no filter for times or
+// statuses.
+type ListParams struct {
+	list.Params
+	AgentID        string // whose runs; the API is known to need it
+	AgentVersionID string // of which version; "" for all
+}
+
+func (p ListParams) query() url.Values {
+	return params.Query("agent_id", p.AgentID, "agent_version_id", p.AgentVersionID)
 }

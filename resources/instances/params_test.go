@@ -37,12 +37,33 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 			return err
 		}
 	}
+	show := func(p instances.ShowParams) func(context.Context, *instances.Service) error {
+		return func(ctx context.Context, s *instances.Service) error {
+			_, err := s.Show(ctx, p)
+			return err
+		}
+	}
+	quality := func(name string, payload any) func(context.Context, *instances.Service) error {
+		return func(ctx context.Context, s *instances.Service) error {
+			_, err := s.RecordQuality(ctx, "i", name, payload)
+			return err
+		}
+	}
 	tests := []struct {
 		name, field string
 		call        func(context.Context, *instances.Service) error
 	}{
 		{"start without an id", "id", start("", instances.StartParams{})},
 		{"start with an id that leads to another path", "id", start("..", instances.StartParams{})},
+		{"terminate without a reason", "reason", func(ctx context.Context, s *instances.Service) error {
+			_, err := s.Terminate(ctx, "i", instances.TerminateParams{})
+			return err
+		}},
+		{"show without an id", "agent_instance_id", show(instances.ShowParams{})},
+		{"show with two ids", "agent_instance_id", show(instances.ShowParams{InstanceID: "i", ExternalIdentifier: "e"})},
+		{"a quality record without a name", "name", quality("", map[string]any{})},
+		{"a quality record that is a list", "payload", quality("answer", []int{1})},
+		{"a quality record that is nil", "payload", quality("answer", nil)},
 		{"finish without an id", "id", finish("", instances.FinishParams{})},
 		{"finish as pending", "status", finish("i", instances.FinishParams{Status: instances.Pending})},
 		{"finish as active", "status", finish("i", instances.FinishParams{Status: instances.Active})},
@@ -73,8 +94,6 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 			SpanSchemas: map[string]any{"a": object}, SpanResultSchemas: map[string]any{"a": json.RawMessage(`{"a":`)}})},
 		{"a schema with an infinite number", "agent_schema_version.span_type_schemas[0].params_schema.max", schemas(instances.AgentSchemaVersion{
 			SpanTypeSchemas: []instances.SpanTypeSchema{{Name: "a", ParamsSchema: map[string]any{"max": math.Inf(1)}}}})},
-		{"a runtime environment that is a string", "agent_version.runtime_environment", register(instances.RegisterParams{
-			AgentVersion: &instances.AgentVersion{RuntimeEnvironment: "linux"}})},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,11 +1,13 @@
 package instances
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/resources/internal/params"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
 
@@ -69,56 +71,48 @@ func encodedSchemas(schemas map[string]any) map[string]any {
 
 // Validate implements [transport.Validator]: the types of spans must be described in
 // one of the two ways, SpanTypeSchemas and QualitySchemas must have names, and every
-// schema must encode to a JSON object.
+// schema must encode to a JSON object. The error joins all that is wrong. A nil
+// version, which isn't sent, is valid.
 func (v *AgentSchemaVersion) Validate() error {
+	if v == nil {
+		return nil
+	}
+	var all []error
 	switch {
 	case v.SpanTypeSchemas != nil && (v.SpanSchemas != nil || v.SpanResultSchemas != nil):
-		return &errs.ClientError{Field: "span_type_schemas", Problem: "replaces span_schemas and span_result_schemas: leave those out"}
+		all = append(all, &errs.ClientError{Field: "span_type_schemas", Problem: "replaces span_schemas and span_result_schemas: leave those out"})
 	case v.SpanResultSchemas != nil && v.SpanSchemas == nil:
-		return &errs.ClientError{Field: "span_result_schemas", Problem: "needs span_schemas too: set both, or use span_type_schemas"}
+		all = append(all, &errs.ClientError{Field: "span_result_schemas", Problem: "needs span_schemas too: set both, or use span_type_schemas"})
 	}
 	for i, s := range v.SpanTypeSchemas {
-		if err := s.validate(); err != nil {
-			return rawjson.Within(fmt.Sprintf("span_type_schemas[%d]", i), err)
-		}
+		all = append(all, rawjson.Within(fmt.Sprintf("span_type_schemas[%d]", i), s.validate()))
 	}
 	for i, s := range v.QualitySchemas {
-		if err := s.validate(); err != nil {
-			return rawjson.Within(fmt.Sprintf("quality_schemas[%d]", i), err)
-		}
+		all = append(all, rawjson.Within(fmt.Sprintf("quality_schemas[%d]", i), s.validate()))
 	}
-	if err := checkSchemas("span_schemas", v.SpanSchemas); err != nil {
-		return err
-	}
-	return checkSchemas("span_result_schemas", v.SpanResultSchemas)
+	all = append(all, checkSchemas("span_schemas", v.SpanSchemas), checkSchemas("span_result_schemas", v.SpanResultSchemas))
+	return errors.Join(all...)
 }
 
 func (s SpanTypeSchema) validate() error {
-	if s.Name == "" {
-		return &errs.ClientError{Field: "name", Problem: "is required"}
-	}
-	if err := rawjson.CheckObject("params_schema", s.ParamsSchema); err != nil {
-		return err
-	}
-	return rawjson.CheckObject("result_schema", s.ResultSchema)
+	return errors.Join(
+		params.Required("name", s.Name),
+		rawjson.CheckObject("params_schema", s.ParamsSchema),
+		rawjson.CheckObject("result_schema", s.ResultSchema))
 }
 
 func (s QualitySchema) validate() error {
-	if s.Name == "" {
-		return &errs.ClientError{Field: "name", Problem: "is required"}
-	}
-	return rawjson.CheckObject("schema", s.Schema)
+	return errors.Join(params.Required("name", s.Name), rawjson.CheckObject("schema", s.Schema))
 }
 
 // checkSchemas checks the schemas of a map, in the order of their names.
 func checkSchemas(field string, schemas map[string]any) error {
+	var all []error
 	for _, name := range slices.Sorted(maps.Keys(schemas)) {
 		if schemas[name] == nil {
-			return &errs.ClientError{Field: field + "." + name, Problem: "is nil: set a schema, or leave the name out"}
+			all = append(all, &errs.ClientError{Field: field + "." + name, Problem: "is nil: set a schema, or leave the name out"})
 		}
-		if err := rawjson.CheckObject(field+"."+name, schemas[name]); err != nil {
-			return err
-		}
+		all = append(all, rawjson.CheckObject(field+"."+name, schemas[name]))
 	}
-	return nil
+	return errors.Join(all...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -63,7 +64,7 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 					ExternalIdentifier: "1.4.2",
 					Name:               "billing",
 					Description:        "Sends invoices.",
-					RuntimeEnvironment: map[string]string{"os": "linux", "go": "1.26"},
+					RuntimeEnvironment: &instances.RuntimeEnvironment{AgentSDK: []string{"langchaingo@1.2.0"}, OS: "linux"},
 				},
 				AgentSchemaVersion: &instances.AgentSchemaVersion{
 					ExternalIdentifier: "s1",
@@ -118,28 +119,41 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 		{"finish_least", "/api/v1/agent_instance/inst-1/finish", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Finish(ctx, "inst-1", instances.FinishParams{}, key)
 		}},
+		{"terminate", "/api/v1/agent_instance/inst-1/terminate", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.Terminate(ctx, "inst-1", instances.TerminateParams{Reason: "over budget"}, key)
+		}},
+		{"record_quality", "/api/v1/agent_instance/inst-1/record_quality", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.RecordQuality(ctx, "inst-1", "answer", struct {
+				Score int `json:"score"`
+			}{5}, key)
+		}},
+		{"remove_quality", "/api/v1/agent_instance/inst-1/record_quality", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+			return s.RemoveQuality(ctx, "inst-1", "answer", key)
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.golden, func(t *testing.T) {
 			t.Parallel()
-			service, fake := answering(t, `{"status":"success","details":{"id":"inst-1"}}`)
-			instance, err := test.call(t.Context(), service, transport.WithIdempotencyKey("key-0001"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if instance.ID != "inst-1" {
-				t.Errorf("ID = %q", instance.ID)
-			}
-			sent := fake.Journal()[0]
-			if sent.Method != "POST" || sent.Path != test.path {
-				t.Errorf("sent %s %s, want POST %s", sent.Method, sent.Path, test.path)
-			}
-			if got, want := string(sent.Body), golden(t, test.golden); got != want {
-				t.Errorf("body\n got %s\nwant %s", got, want)
-			}
-			if got := sent.Header.Get(transport.KeyHeader); got != "key-0001" {
-				t.Errorf("%s = %q", transport.KeyHeader, got)
-			}
+			synctest.Test(t, func(t *testing.T) { // where it is the year 2000
+				service, fake := answering(t, `{"status":"success","details":{"id":"inst-1"}}`)
+				instance, err := test.call(t.Context(), service, transport.WithIdempotencyKey("key-0001"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if instance.ID != "inst-1" {
+					t.Errorf("ID = %q", instance.ID)
+				}
+				sent := fake.Journal()[0]
+				if sent.Method != "POST" || sent.Path != test.path {
+					t.Errorf("sent %s %s, want POST %s", sent.Method, sent.Path, test.path)
+				}
+				if got, want := string(sent.Body), golden(t, test.golden); got != want {
+					t.Errorf("body\n got %s\nwant %s", got, want)
+				}
+				if got := sent.Header.Get(transport.KeyHeader); got != "key-0001" {
+					t.Errorf("%s = %q", transport.KeyHeader, got)
+				}
+			})
 		})
 	}
 }

@@ -35,8 +35,6 @@ type Sort struct {
 }
 
 // Validate implements [transport.Validator].
-//
-// [transport.Validator]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/transport#Validator
 func (p Params) Validate() error {
 	switch {
 	case p.Offset < 0:

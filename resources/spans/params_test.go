@@ -138,11 +138,11 @@ func TestAllowedPayloads(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			service, fake := answering(t, `{"status":"success","details":{"id":"s"}}`)
-			_, err := service.Create(t.Context(), spans.CreateParams{AgentInstanceID: "i", SchemaName: "n", Payload: test.payload})
+			_, err := service.Create(t.Context(), spans.CreateParams{AgentInstanceID: "i", SchemaName: "n", Status: spans.Pending, Payload: test.payload})
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := `{"details":{"agent_instance_id":"i","schema_name":"n","status":"active","payload":` + test.want + `}}`
+			want := `{"details":{"agent_instance_id":"i","schema_name":"n","status":"pending","payload":` + test.want + `}}`
 			if got := string(fake.Journal()[0].Body); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -84,28 +85,42 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 		{"finish_least", "/api/v1/agent_spans/span-1/finish", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Finish(ctx, "span-1", spans.FinishParams{}, key)
 		}},
+		{"create_pending", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+			return s.Create(ctx, spans.CreateParams{AgentInstanceID: "inst-1", SchemaName: "app:llm", Status: spans.Pending}, key)
+		}},
+		{"create_ended", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+			return s.Create(ctx, spans.CreateParams{AgentInstanceID: "inst-1", SchemaName: "app:llm", Status: spans.Complete}, key)
+		}},
+		{"create_ended_then", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+			return s.Create(ctx, spans.CreateParams{AgentInstanceID: "inst-1", SchemaName: "app:llm", Status: spans.Complete, FinishedAt: finished}, key)
+		}},
+		{"discard_sensitive", "/api/v1/agent_spans/span-1/discard_sensitive", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+			return s.DiscardSensitive(ctx, "span-1", key)
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.golden, func(t *testing.T) {
 			t.Parallel()
-			service, fake := answering(t, `{"status":"success","details":{"id":"span-1"}}`)
-			span, err := test.call(t.Context(), service, transport.WithIdempotencyKey("key-0001"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if span.ID != "span-1" {
-				t.Errorf("ID = %q", span.ID)
-			}
-			sent := fake.Journal()[0]
-			if sent.Method != "POST" || sent.Path != test.path {
-				t.Errorf("sent %s %s, want POST %s", sent.Method, sent.Path, test.path)
-			}
-			if got, want := string(sent.Body), golden(t, test.golden); got != want {
-				t.Errorf("body\n got %s\nwant %s", got, want)
-			}
-			if got := sent.Header.Get(transport.KeyHeader); got != "key-0001" {
-				t.Errorf("%s = %q", transport.KeyHeader, got)
-			}
+			synctest.Test(t, func(t *testing.T) { // where it is the year 2000
+				service, fake := answering(t, `{"status":"success","details":{"id":"span-1"}}`)
+				span, err := test.call(t.Context(), service, transport.WithIdempotencyKey("key-0001"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if span.ID != "span-1" {
+					t.Errorf("ID = %q", span.ID)
+				}
+				sent := fake.Journal()[0]
+				if sent.Method != "POST" || sent.Path != test.path {
+					t.Errorf("sent %s %s, want POST %s", sent.Method, sent.Path, test.path)
+				}
+				if got, want := string(sent.Body), golden(t, test.golden); got != want {
+					t.Errorf("body\n got %s\nwant %s", got, want)
+				}
+				if got := sent.Header.Get(transport.KeyHeader); got != "key-0001" {
+					t.Errorf("%s = %q", transport.KeyHeader, got)
+				}
+			})
 		})
 	}
 }

@@ -21,7 +21,7 @@ type Span struct {
 	ParentSpanID            string         `json:"parent_span_id,omitzero"` // "" for a root span
 	SchemaName              string         `json:"schema_name,omitzero"`
 	SchemaTitle             string         `json:"schema_title,omitzero"`
-	Purpose                 string         `json:"purpose,omitzero"` // what the span records, such as "activity" or "quality"
+	Purpose                 Purpose        `json:"purpose,omitzero"` // what the span records
 	Status                  Status         `json:"status,omitzero"`
 	Payload                 rawjson.Object `json:"payload,omitzero"`
 	ResultPayload           rawjson.Object `json:"result_payload,omitzero"` // nil before the end
@@ -30,6 +30,7 @@ type Span struct {
 	Summary                 string         `json:"summary,omitzero"`            // text made by the schema's template
 	RiskLevel               RiskLevel      `json:"risk_level,omitzero"`         // "" if the span wasn't rated
 	RiskScore               *float64       `json:"risk_score,omitzero"`         // nil if the span wasn't scored
+	DataRisk                rawjson.Object `json:"data_risk,omitzero"`          // what the span's type may do and hold
 	InsertedAt              time.Time      `json:"inserted_at,omitzero"`
 	UpdatedAt               time.Time      `json:"updated_at,omitzero"`
 	StartedAt               time.Time      `json:"started_at,omitzero"`  // zero while pending

@@ -20,6 +20,19 @@ func (s Status) Known() bool { return s == Pending || s == Active || s.ended() }
 // ended reports whether a span with the status has ended.
 func (s Status) ended() bool { return s == Complete || s == Failed || s == Cancelled }
 
+// Purpose is what a span records. Values that this package doesn't know are kept.
+type Purpose string
+
+// The purposes that the API documents.
+const (
+	Activity Purpose = "activity" // a step of the run
+	Quality  Purpose = "quality"  // a quality record of the run, which the server adds
+	Alert    Purpose = "alert"    // an alert of the run, which the server adds
+)
+
+// Known reports whether the purpose is one of this package's constants.
+func (p Purpose) Known() bool { return p == Activity || p == Quality || p == Alert }
+
 // RiskLevel is how risky the server rates a span. Values that this package doesn't
 // know are kept.
 type RiskLevel string

@@ -121,6 +121,9 @@ const (
 //     network error: the base may have failed to fetch a token.
 //   - Otherwise a [NetworkError].
 func FromBase(ctx context.Context, err error, reach Reach) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	cause := context.Cause(ctx)
 	ended := ctx.Err() != nil && (errors.Is(err, cause) || errors.Is(err, ctx.Err()))
 	if err == nil || outermost(err) != nil && !ended {

@@ -21,8 +21,14 @@ import (
 //	})
 type TokenFunc func(ctx context.Context) (transport.Secret, error)
 
-// Token calls f.
-func (f TokenFunc) Token(ctx context.Context) (transport.Secret, error) { return f(ctx) }
+// Token calls f. If f is nil, which [Auth] refuses, the error is an
+// [errs.ClientError].
+func (f TokenFunc) Token(ctx context.Context) (transport.Secret, error) {
+	if f == nil {
+		return transport.Secret{}, errNoSource
+	}
+	return f(ctx)
+}
 
 // TokenFromEnv returns a source that reads the environment variable name for
 // each attempt. If the variable is unset or empty, the source fails with an

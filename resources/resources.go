@@ -15,6 +15,7 @@ package resources
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
@@ -34,7 +35,8 @@ type API struct {
 	guards *guards
 }
 
-// New returns the operations, sent through client.
+// New returns the operations, sent through client. Without a client, every call
+// fails with an [errs.ClientError].
 func New(client *transport.Client) *API {
 	return &API{
 		Instances: instances.New(client),
@@ -58,10 +60,16 @@ func New(client *transport.Client) *API {
 // with an auth layer in place of the default one, cfg needs no token.
 func Open(cfg middleware.Config, edits ...func(transport.Stack) transport.Stack) (*API, error) {
 	stack := middleware.Default(cfg)
-	for _, edit := range edits {
+	var nilEdits error
+	for i, edit := range edits {
+		if edit == nil {
+			nilEdits = errors.Join(nilEdits, &errs.ClientError{Field: fmt.Sprintf("edit %d", i+1), Problem: "is nil: leave it out"})
+			continue
+		}
 		stack = edit(stack)
 	}
 	rt, err := stack.RoundTripper(middleware.NewBase(cfg))
+	err = errors.Join(nilEdits, err)
 	if cfg.ConnectTimeout <= 0 {
 		err = errors.Join(err, &errs.ClientError{Field: "ConnectTimeout", Problem: "must be a positive duration"})
 	}
@@ -77,4 +85,8 @@ func Open(cfg middleware.Config, edits ...func(transport.Stack) transport.Stack)
 
 // Close closes the connections that no call uses. The API stays usable, and Close
 // may be called again.
-func (a *API) Close() { a.Client.CloseIdleConnections() }
+func (a *API) Close() {
+	if a != nil {
+		a.Client.CloseIdleConnections()
+	}
+}

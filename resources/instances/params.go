@@ -72,9 +72,6 @@ func (p RegisterParams) Validate() error {
 			return err
 		}
 	}
-	if p.AgentSchemaVersion == nil {
-		return nil
-	}
 	return rawjson.Within("agent_schema_version", p.AgentSchemaVersion.Validate())
 }
 

@@ -69,9 +69,11 @@ func encodedSchemas(schemas map[string]any) map[string]any {
 
 // Validate implements [transport.Validator]: the types of spans must be described in
 // one of the two ways, SpanTypeSchemas and QualitySchemas must have names, and every
-// schema must encode to a JSON object.
+// schema must encode to a JSON object. A nil version, which isn't sent, is valid.
 func (v *AgentSchemaVersion) Validate() error {
 	switch {
+	case v == nil:
+		return nil
 	case v.SpanTypeSchemas != nil && (v.SpanSchemas != nil || v.SpanResultSchemas != nil):
 		return &errs.ClientError{Field: "span_type_schemas", Problem: "replaces span_schemas and span_result_schemas: leave those out"}
 	case v.SpanResultSchemas != nil && v.SpanSchemas == nil:

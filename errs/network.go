@@ -95,7 +95,7 @@ type ProxyError struct {
 }
 
 func (e *ProxyError) Error() string {
-	return fmt.Sprintf("the proxy answered CONNECT with %d %s", e.Status, Words(e.Reason))
+	return strings.TrimSpace(fmt.Sprintf("the proxy answered CONNECT with %d %s", e.Status, Words(e.Reason)))
 }
 
 // Reach is how far a request got before its round trip failed.

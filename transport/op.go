@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -60,7 +61,7 @@ func NewOp[T any](name, method, route string, options ...OpOption) *Op[T] {
 	op.decode = decodeDocument[T]
 	for i, set := range options {
 		if set == nil {
-			op.refusal = nilOption("operation option", i)
+			op.refusal = cmp.Or(op.refusal, nilOption("operation option", i))
 			continue
 		}
 		set(&op)

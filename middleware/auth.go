@@ -174,7 +174,7 @@ func refresh(ctx context.Context, source Refresher, stale transport.Secret) (tra
 	began := time.Now()
 	fresh, err := source.Refresh(transport.WithoutCall(ctx), stale)
 	if err == nil {
-		err = validateToken(fresh)
+		err = validateFetched(fresh)
 	}
 	transport.CallFrom(ctx).Notify(transport.Event{
 		Kind: transport.TokenRefreshed, Layer: "auth", Duration: time.Since(began), Err: err,
@@ -213,7 +213,7 @@ func (a *auth) token(ctx context.Context) (transport.Secret, error) {
 	if err != nil {
 		return transport.Secret{}, err
 	}
-	return token, validateToken(token)
+	return token, validateFetched(token)
 }
 
 // authorized reports whether a header has credentials already, in any spelling

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -56,13 +57,13 @@ func (f ObserverFunc) Observe(ctx context.Context, e transport.Event) {
 func Observe(name string, o Observer) transport.Layer {
 	if f, ok := o.(ObserverFunc); o == nil || ok && f == nil {
 		return transport.RefusedLayer(name, transport.PerCall,
-			&errs.ClientError{Field: "observer", Problem: "is nil: give the layer " + name + " an Observer"})
+			&errs.ClientError{Field: "observer", Problem: fmt.Sprintf("is nil: give the layer %q an Observer", name)})
 	}
 	return transport.NewLayerFunc(name, transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		began := time.Now()
 		ctx := o.Begin(req.Context())
 		if ctx == nil {
-			return unsent(req, &errs.ClientError{Field: "observer", Problem: "of the layer " + name + " returned a nil context from Begin: return the one that it gets, or one derived from it"})
+			return unsent(req, &errs.ClientError{Field: "observer", Problem: fmt.Sprintf("of the layer %q returned a nil context from Begin: return the one that it gets, or one derived from it", name)})
 		}
 		w := watchCall(ctx, o)
 		if ctx != req.Context() {

@@ -146,7 +146,7 @@ func (r *refreshingToken) run(f *tokenFetch) {
 	f.token, f.err = r.fetch(ctx)
 	switch {
 	case f.err == nil:
-		f.err = validateToken(f.token)
+		f.err = validateFetched(f.token)
 	case ctx.Err() != nil: // not wrapped: it isn't the caller's deadline that passed
 		f.err = fmt.Errorf("no token within %s: %v", fetchTimeout, f.err)
 	}

@@ -442,6 +442,7 @@ func (w *walker) useStack(stack transport.Stack) {
 }
 
 func (w *walker) send(client *transport.Client, options ...transport.Option) {
+	options = append(options, transport.WithHeader("Authorization", "Bearer "+prefactortest.Token))
 	if _, err := client.Do(w.context(), transport.Request{Method: http.MethodGet, Path: "/ping"}, options...); err != nil {
 		w.checkError("a call", err)
 	}
@@ -459,6 +460,7 @@ func (w *walker) request() *http.Request {
 	if err != nil {
 		w.Fatal(err)
 	}
+	req.Header.Set("Authorization", "Bearer "+prefactortest.Token)
 	req.Header.Set("Content-Type", "application/json")
 	return req
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -228,11 +229,14 @@ func (w *walker) use(result reflect.Value, called string, depth int) {
 	}
 }
 
+// notSentence matches a text that is empty or has gaps, or where a nil shows.
+var notSentence = regexp.MustCompile(`^$|^ | $|  | [:;,]|[:;,] ?[:;,]|%!|<nil>|dereference`)
+
 // checkError fails the test if an error has no text, or is of another kind than its
 // text says.
 func (w *walker) checkError(called string, err error) {
-	if text := err.Error(); text == "" || strings.Contains(text, "%!") || strings.Contains(text, "<nil>") || strings.Contains(text, "dereference") {
-		w.Errorf("the error of %s is %q: want a sentence", called, text)
+	if text := err.Error(); notSentence.MatchString(text) {
+		w.Errorf("the error of %s is %q: want a sentence without gaps", called, text)
 	}
 	errs.KindOf(err)
 	errors.Is(err, errs.ErrClient)

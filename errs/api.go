@@ -135,7 +135,7 @@ type AuthError struct {
 
 func (e *AuthError) Error() string {
 	if e.Cause == nil {
-		return e.text("check that the token is valid and that its scope allows this operation")
+		return e.text("check that the token is valid and that its scope allows this operation (a token of deployment scope records runs; most else needs one of account scope)")
 	}
 	if !e.answered() {
 		return fmt.Sprintf("no token: %s; fix the token source", textOf(e.Cause))

@@ -21,6 +21,9 @@ type CanceledError struct {
 // NewCanceledError returns the [CanceledError] for ctx, which must have ended.
 // last is the failure of the last complete attempt, or nil.
 func NewCanceledError(ctx context.Context, last error) *CanceledError {
+	if ctx == nil {
+		return &CanceledError{Last: last}
+	}
 	return &CanceledError{Err: ctx.Err(), Cause: context.Cause(ctx), Last: last}
 }
 

@@ -1,6 +1,9 @@
 package errs
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+)
 
 // ErrClient matches every [ClientError], for [errors.Is].
 var ErrClient = errors.New("prefactor: bad input")
@@ -11,7 +14,9 @@ type ClientError struct {
 	Problem string // what is wrong with it, and what to do
 }
 
-func (e *ClientError) Error() string { return e.Field + " " + e.Problem }
+func (e *ClientError) Error() string {
+	return cmp.Or(e.Field, "the input") + " " + cmp.Or(e.Problem, "is wrong")
+}
 
 // Is reports whether target is [ErrClient].
 func (e *ClientError) Is(target error) bool { return target == ErrClient }

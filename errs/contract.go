@@ -1,10 +1,12 @@
 package errs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -34,7 +36,11 @@ type ContractError struct {
 }
 
 func (e *ContractError) Error() string {
-	return fmt.Sprintf("server answered %d, but %s; %s", e.Status, e.Problem, e.advice())
+	answered := "server answered"
+	if e.Status != 0 {
+		answered += " " + strconv.Itoa(e.Status)
+	}
+	return answered + ", but " + cmp.Or(e.Problem, "its response is wrong") + "; " + e.advice()
 }
 
 func (e *ContractError) advice() string {

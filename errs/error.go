@@ -33,7 +33,12 @@ type Error struct {
 // how long, and how to repeat a call that may have been applied.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "prefactor: %s: %s %s: ", e.Operation, e.Method, e.Route)
+	b.WriteString("prefactor: ")
+	for _, part := range []string{e.Operation, strings.TrimSpace(e.Method + " " + e.Route)} {
+		if part != "" { // an operation that can't be sent may have none
+			b.WriteString(part + ": ")
+		}
+	}
 	if n := len(e.Attempts); n > 1 {
 		fmt.Fprintf(&b, "%d attempts in %s: ", n, e.Elapsed.Round(time.Millisecond))
 	}

@@ -33,7 +33,10 @@ func (e *RetryExhaustedError) Error() string {
 	if wait, ok := RetryAfter(e.Last); ok && e.Reason == ReasonRetryAfter {
 		reason = fmt.Sprintf("the server asks to wait %s, longer than MaxRetryDelay", wait)
 	}
-	return fmt.Sprintf("gave up, %s: %s", reason, textOf(e.Last))
+	if reason != "" {
+		reason = ", " + reason
+	}
+	return "gave up" + reason + ": " + textOf(e.Last)
 }
 
 // Is reports whether target is [ErrExhausted].

@@ -96,7 +96,7 @@ type ProxyError struct {
 }
 
 func (e *ProxyError) Error() string {
-	return fmt.Sprintf("the proxy answered CONNECT with %d %s", e.Status, Words(e.Reason))
+	return strings.TrimSpace(fmt.Sprintf("the proxy answered CONNECT with %d %s", e.Status, Words(e.Reason)))
 }
 
 // Reach is how far a request got before its round trip failed.
@@ -122,6 +122,9 @@ const (
 //     network error: the base may have failed to fetch a token.
 //   - Otherwise a [NetworkError].
 func FromBase(ctx context.Context, err error, reach Reach) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	cause := context.Cause(ctx)
 	ended := ctx.Err() != nil && (errors.Is(err, cause) || errors.Is(err, ctx.Err()))
 	if err == nil || outermost(err) != nil && !ended {

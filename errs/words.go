@@ -54,6 +54,9 @@ func withoutSecrets(absolute string) string {
 // shownURL returns a URL up to the end of its path, without userinfo, as text for
 // an error.
 func shownURL(u *url.URL) string {
+	if u == nil {
+		return "no URL"
+	}
 	return Words((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
 }
 

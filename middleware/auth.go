@@ -55,7 +55,10 @@ func AllowPlainHTTP() AuthOption { return func(a *auth) { a.plainHTTP = true } }
 // Request either.
 func Auth(origin string, source TokenSource, options ...AuthOption) transport.Layer {
 	a := &auth{source: source}
-	for _, set := range options {
+	for i, set := range options {
+		if set == nil {
+			return transport.RefusedLayer("auth", transport.PerAttempt, nilOption("auth", i))
+		}
 		set(a)
 	}
 	if err := a.bind(origin); err != nil {
@@ -63,6 +66,8 @@ func Auth(origin string, source TokenSource, options ...AuthOption) transport.La
 	}
 	return transport.NewLayerOn("auth", transport.PerAttempt, a.on).Describe("for " + a.origin.Scheme + "://" + a.origin.Host)
 }
+
+var errNoSource = &errs.ClientError{Field: "token source", Problem: "is nil: give a transport.Secret or a TokenSource"}
 
 type auth struct {
 	origin    *url.URL
@@ -84,7 +89,11 @@ func (a *auth) bind(origin string) error {
 	var sourceErr error
 	switch source := a.source.(type) {
 	case nil:
-		sourceErr = &errs.ClientError{Field: "token source", Problem: "is nil: give a transport.Secret or a TokenSource"}
+		sourceErr = errNoSource
+	case TokenFunc:
+		if source == nil {
+			sourceErr = errNoSource
+		}
 	case transport.Secret:
 		sourceErr = validateToken(source)
 	}
@@ -165,7 +174,7 @@ func refresh(ctx context.Context, source Refresher, stale transport.Secret) (tra
 	began := time.Now()
 	fresh, err := source.Refresh(transport.WithoutCall(ctx), stale)
 	if err == nil {
-		err = validateToken(fresh)
+		err = validateFetched(fresh)
 	}
 	transport.CallFrom(ctx).Notify(transport.Event{
 		Kind: transport.TokenRefreshed, Layer: "auth", Duration: time.Since(began), Err: err,
@@ -204,7 +213,7 @@ func (a *auth) token(ctx context.Context) (transport.Secret, error) {
 	if err != nil {
 		return transport.Secret{}, err
 	}
-	return token, validateToken(token)
+	return token, validateFetched(token)
 }
 
 // authorized reports whether a header has credentials already, in any spelling

@@ -413,6 +413,7 @@ func TestAuthRefusesInvalidSettings(t *testing.T) {
 		"plain http":        {middleware.Auth("http://api.example", token), "is plain http to api.example"},
 		"no source":         {middleware.Auth("https://api.example", nil), "token source is nil"},
 		"no fetch function": {middleware.Auth("https://api.example", middleware.RefreshingToken(nil)), "token source is nil"},
+		"no token function": {middleware.Auth("https://api.example", middleware.TokenFunc(nil)), "token source is nil"},
 		"an empty token":    {middleware.Auth("https://api.example", transport.Secret{}), "APIToken is required"},
 		"a token with a line break": {middleware.Auth("https://api.example", transport.NewSecret("canary\n")),
 			"APIToken holds white space"},

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,7 +32,7 @@ import (
 //
 // Each tune function may change the transport before it is returned. For
 // example, a company's certificate authority goes into its TLSClientConfig, and
-// a fixed proxy into its Proxy.
+// a fixed proxy into its Proxy. NewBase panics if one is nil.
 func NewBase(cfg Config, tune ...func(*http.Transport)) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 30 * time.Second}
 	quiet := quietTime(cfg.RequestTimeout)
@@ -52,7 +53,10 @@ func NewBase(cfg Config, tune ...func(*http.Transport)) *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 	}
-	for _, t := range tune {
+	for i, t := range tune {
+		if t == nil {
+			panic(fmt.Sprintf("middleware.NewBase: tune function %d is nil: leave it out", i+1))
+		}
 		t(base)
 	}
 	return base

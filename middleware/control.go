@@ -56,7 +56,7 @@ func OnControl(fn func(ctx context.Context, c Control)) transport.Layer {
 
 // Controls reads the controls in responses, and remembers those of the last
 // 1024 instances. The zero value is ready to use. It is safe for concurrent
-// use.
+// use. The methods of a nil Controls panic.
 type Controls struct {
 	mu     sync.Mutex
 	byRun  map[string]Control
@@ -70,15 +70,23 @@ const maxControls = 1024
 // Read returns the controls in a response's document that ask to stop a run. It
 // returns each instance only once.
 func (c *Controls) Read(document jsontext.Value) []Control {
+	c.check("Read")
 	return slices.DeleteFunc(controlsIn(document), func(found Control) bool { return !c.add(found) })
 }
 
 // Of returns the control that was read for an instance.
 func (c *Controls) Of(instanceID string) (control Control, ok bool) {
+	c.check("Of")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	control, ok = c.byRun[instanceID]
 	return control, ok
+}
+
+func (c *Controls) check(method string) {
+	if c == nil {
+		panic("middleware.Controls." + method + ": the Controls are nil: call it on a variable of type middleware.Controls, or on new(middleware.Controls)")
+	}
 }
 
 // add remembers a control, and reports whether its instance is new.

@@ -64,7 +64,10 @@ func LogBodies(limit int, redact ...string) LogOption {
 // Position: once a call, outside the layers that refuse calls.
 func Log(to *slog.Logger, options ...LogOption) transport.Layer {
 	l := &logger{to: to, redact: slices.Clone(alwaysRedacted)}
-	for _, set := range options {
+	for i, set := range options {
+		if set == nil {
+			return transport.RefusedLayer("log", transport.PerCall, nilOption("log", i))
+		}
 		set(l)
 	}
 	if err := l.check(); err != nil {

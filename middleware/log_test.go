@@ -77,7 +77,7 @@ func TestLogWritesOneRecordACallAtALevelByItsOutcome(t *testing.T) {
 		"not authorized": {
 			faults: []prefactortest.Fault{on.Reply(403).Body(`{"status":"error","code":"c","message":"m"}`)},
 			want: `level=ERROR` + call + ` outcome=auth duration=0s status=403 attempts=1 waits=0s key=k` +
-				` error="server answered 403 c: m; check that the token is valid and that its scope allows this operation"`,
+				` error="server answered 403 c: m; check that the token is valid and that its scope allows this operation (a token of deployment scope records runs; most else needs one of account scope)"`,
 		},
 		"no response in time": {
 			faults: []prefactortest.Fault{on.Hang()},

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,13 @@ type ObserverFunc func(ctx context.Context, e transport.Event)
 // Begin returns ctx.
 func (ObserverFunc) Begin(ctx context.Context) context.Context { return ctx }
 
-// Observe calls f.
-func (f ObserverFunc) Observe(ctx context.Context, e transport.Event) { f(ctx, e) }
+// Observe calls f. If f is nil, which the function Observe refuses, it does
+// nothing.
+func (f ObserverFunc) Observe(ctx context.Context, e transport.Event) {
+	if f != nil {
+		f(ctx, e)
+	}
+}
 
 // Observe returns a layer of the given name that reports each call to o:
 // attempts, waits, refusals by layers, token refreshes, and the end. A refusal
@@ -49,13 +55,16 @@ func (f ObserverFunc) Observe(ctx context.Context, e transport.Event) { f(ctx, e
 //
 // Position: once a call.
 func Observe(name string, o Observer) transport.Layer {
-	if o == nil {
+	if f, ok := o.(ObserverFunc); o == nil || ok && f == nil {
 		return transport.RefusedLayer(name, transport.PerCall,
-			&errs.ClientError{Field: "observer", Problem: "is nil: give the layer " + name + " an Observer"})
+			&errs.ClientError{Field: "observer", Problem: fmt.Sprintf("is nil: give the layer %q an Observer", name)})
 	}
 	return transport.NewLayerFunc(name, transport.PerCall, func(req *http.Request, next transport.Next) (*http.Response, error) {
 		began := time.Now()
 		ctx := o.Begin(req.Context())
+		if ctx == nil {
+			return unsent(req, &errs.ClientError{Field: "observer", Problem: fmt.Sprintf("of the layer %q returned a nil context from Begin: return the one that it gets, or one derived from it", name)})
+		}
 		w := watchCall(ctx, o)
 		if ctx != req.Context() {
 			req = req.WithContext(ctx)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -318,6 +319,28 @@ func TestObserveRefusesANilObserver(t *testing.T) {
 	t.Parallel()
 	if _, err := transport.NewStack(middleware.Observe("metrics", nil)).RoundTripper(http.DefaultTransport); !errors.Is(err, errs.ErrClient) {
 		t.Errorf("%v, want a ClientError", err)
+	}
+}
+
+// contextless is an observer whose Begin is wrong.
+type contextless struct{ middleware.ObserverFunc }
+
+func (contextless) Begin(context.Context) context.Context { return nil }
+
+func TestObserveRefusesANilContext(t *testing.T) {
+	t.Parallel()
+	layer := middleware.Observe("metrics", contextless{})
+	rt, err := transport.NewStack(layer).RoundTripper(prefactortest.New().RoundTripper())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := transport.NewClient("http://localhost", rt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Do(t.Context(), transport.Request{Method: http.MethodGet, Path: "/ping"})
+	if !errors.Is(err, errs.ErrClient) || !strings.Contains(err.Error(), `of the layer "metrics" returned a nil context from Begin`) {
+		t.Errorf("%v, want a ClientError that names the layer", err)
 	}
 }
 

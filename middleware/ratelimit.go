@@ -16,7 +16,7 @@ import (
 // every 20 milliseconds. It panics unless perSecond is 1 to 1,000,000,000.
 func NewRateLimiter(perSecond uint) ratelimiter.RateLimiter[any] {
 	if perSecond < 1 || perSecond > uint(time.Second) {
-		panic(&errs.ClientError{Field: "perSecond", Problem: "must be 1 to 1000000000"})
+		panic(&errs.ClientError{Field: "middleware.NewRateLimiter: perSecond", Problem: "must be 1 to 1000000000"})
 	}
 	return ratelimiter.NewSmooth[any](perSecond, time.Second)
 }

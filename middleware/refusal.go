@@ -33,6 +33,11 @@ func noPolicy(layer string, scope transport.Scope, remedy string) transport.Laye
 	return transport.RefusedLayer(layer, scope, &errs.ClientError{Field: layer + " policy", Problem: "is nil: " + remedy})
 }
 
+// nilOption is the error for the option at index i of a layer's list.
+func nilOption(layer string, i int) error {
+	return &errs.ClientError{Field: fmt.Sprintf("%s option %d", layer, i+1), Problem: "is nil: leave it out"}
+}
+
 // negativeWait returns a layer that reports a negative wait when the stack is
 // built. failsafe would take some negative waits as unlimited.
 func negativeWait(layer string) transport.Layer {

@@ -51,7 +51,11 @@ const jitter = 0.25
 func Retry(policy RetryPolicy, options ...RetryOption) transport.Layer {
 	r := &retry{policy: policy}
 	err := policy.Validate()
-	for _, set := range options {
+	for i, set := range options {
+		if set == nil {
+			err = errors.Join(err, nilOption("retry", i))
+			continue
+		}
 		err = errors.Join(err, set(r))
 	}
 	if err != nil {

@@ -21,8 +21,22 @@ import (
 //	})
 type TokenFunc func(ctx context.Context) (transport.Secret, error)
 
-// Token calls f.
-func (f TokenFunc) Token(ctx context.Context) (transport.Secret, error) { return f(ctx) }
+// Token calls f. If f is nil, which [Auth] refuses, the error is an
+// [errs.ClientError].
+func (f TokenFunc) Token(ctx context.Context) (transport.Secret, error) {
+	if f == nil {
+		return transport.Secret{}, errNoSource
+	}
+	return f(ctx)
+}
+
+// validateFetched is validateToken for a token that a source returned.
+func validateFetched(token transport.Secret) error {
+	if token.IsZero() {
+		return &errs.ClientError{Field: "token source", Problem: "returned an empty token: return one, or an error"}
+	}
+	return validateToken(token)
+}
 
 // TokenFromEnv returns a source that reads the environment variable name for
 // each attempt. If the variable is unset or empty, the source fails with an
@@ -31,6 +45,9 @@ func TokenFromEnv(name string) TokenSource {
 	return TokenFunc(func(context.Context) (transport.Secret, error) {
 		if token := os.Getenv(name); token != "" {
 			return transport.NewSecret(token), nil
+		}
+		if name == "" {
+			return transport.Secret{}, &errs.ClientError{Field: "environment variable", Problem: "has no name: give TokenFromEnv one, such as PREFACTOR_API_TOKEN"}
 		}
 		return transport.Secret{}, &errs.ClientError{Field: name, Problem: "is not set: set it to an API token"}
 	})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -59,6 +60,9 @@ func (f *fileToken) Refresh(_ context.Context, stale transport.Secret) (transpor
 
 // read reads the file. The caller holds f.mu.
 func (f *fileToken) read() error {
+	if f.path == "" {
+		return &errs.ClientError{Field: "token file", Problem: "has no path: give TokenFromFile one"}
+	}
 	info, err := os.Stat(f.path) // before reading: a later change is then seen next time
 	if err != nil {
 		return fmt.Errorf("token file: %w", err)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -47,7 +48,7 @@ type Refresher interface {
 // context.
 func RefreshingToken(fetch TokenFunc) TokenSource {
 	if fetch == nil {
-		return nil // refused by Auth
+		return fetch // refused by Auth
 	}
 	return &refreshingToken{fetch: fetch}
 }
@@ -81,6 +82,9 @@ func (r *refreshingToken) Token(ctx context.Context) (transport.Secret, error) {
 // Refresh returns the latest token, or fetches another if that is the stale
 // one.
 func (r *refreshingToken) Refresh(ctx context.Context, stale transport.Secret) (transport.Secret, error) {
+	if ctx == nil {
+		return transport.Secret{}, &errs.ClientError{Field: "context", Problem: "is nil: give the one of the request"}
+	}
 	r.mu.Lock()
 	if !sameToken(r.latest, stale) {
 		defer r.mu.Unlock()
@@ -142,7 +146,7 @@ func (r *refreshingToken) run(f *tokenFetch) {
 	f.token, f.err = r.fetch(ctx)
 	switch {
 	case f.err == nil:
-		f.err = validateToken(f.token)
+		f.err = validateFetched(f.token)
 	case ctx.Err() != nil: // not wrapped: it isn't the caller's deadline that passed
 		f.err = fmt.Errorf("no token within %s: %v", fetchTimeout, f.err)
 	}

@@ -17,8 +17,12 @@ func TestTokenFromEnvReadsTheVariableEachTime(t *testing.T) {
 			t.Errorf("%q, %v; want %q", token.Reveal(), err, want)
 		}
 	}
+	_, err := middleware.TokenFromEnv("").Token(t.Context())
+	if mistake, ok := errors.AsType[*errs.ClientError](err); !ok || mistake.Problem != "has no name: give TokenFromEnv one, such as PREFACTOR_API_TOKEN" {
+		t.Errorf("%v, want a ClientError that asks for a name", err)
+	}
 	t.Setenv(name, "")
-	_, err := source.Token(t.Context())
+	_, err = source.Token(t.Context())
 	if mistake, ok := errors.AsType[*errs.ClientError](err); !ok || mistake.Field != name {
 		t.Errorf("%v, want a ClientError that names %s", err, name)
 	}

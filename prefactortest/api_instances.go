@@ -102,6 +102,7 @@ func (r *instanceRecord) view() Instance {
 
 // Instances returns all instances, oldest first.
 func (f *Fake) Instances() []Instance {
+	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	list := make([]Instance, len(f.allInstances))
@@ -113,6 +114,7 @@ func (f *Fake) Instances() []Instance {
 
 // Instance returns the instance with the id, and whether there is one.
 func (f *Fake) Instance(id string) (Instance, bool) {
+	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.instances[id]
@@ -126,6 +128,7 @@ func (f *Fake) Instance(id string) (Instance, bool) {
 // responses to writes of its spans carry a control signal. It reports whether
 // there was an active instance with the id.
 func (f *Fake) Terminate(id, reason string) bool {
+	f.made()
 	defer f.journal.wake()
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -37,6 +37,7 @@ type spanRecord struct{ now atomic.Pointer[Span] }
 
 // Spans returns all spans, oldest first.
 func (f *Fake) Spans() []Span {
+	f.made()
 	f.mu.Lock()
 	records := f.allSpans
 	f.mu.Unlock()
@@ -49,6 +50,7 @@ func (f *Fake) Spans() []Span {
 
 // Span returns the span with the id, and whether there is one.
 func (f *Fake) Span(id string) (Span, bool) {
+	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.spans[id]

@@ -12,6 +12,7 @@ import (
 // The order is that in which instances and spans were created. If several
 // goroutines create them, use [Fake.AssertTreeUnordered].
 func (f *Fake) AssertTree(t testing.TB, want string) {
+	mustTest("AssertTree", t)
 	t.Helper()
 	assertLines(t, "tree", f.Tree(), want)
 }
@@ -19,6 +20,7 @@ func (f *Fake) AssertTree(t testing.TB, want string) {
 // AssertTreeUnordered is [Fake.AssertTree] for a tree whose instances, and the
 // spans below each instance or span, may have been created in any order.
 func (f *Fake) AssertTreeUnordered(t testing.TB, want string) {
+	mustTest("AssertTreeUnordered", t)
 	t.Helper()
 	assertLines(t, "tree, with all that may have any order sorted,", sorted(f.Tree()), sorted(want))
 }
@@ -27,6 +29,7 @@ func (f *Fake) AssertTreeUnordered(t testing.TB, want string) {
 // [Fake.Journal], one [Exchange.String] a line, aren't want. Blank lines
 // around want and an indentation common to all its lines are ignored.
 func (f *Fake) AssertJournal(t testing.TB, want string) {
+	mustTest("AssertJournal", t)
 	t.Helper()
 	var got strings.Builder
 	for _, x := range f.Journal() {
@@ -37,6 +40,8 @@ func (f *Fake) AssertJournal(t testing.TB, want string) {
 
 // AssertFired fails the test if there are [Fake.Unfired] faults.
 func (f *Fake) AssertFired(t testing.TB) {
+	f.made()
+	mustTest("AssertFired", t)
 	t.Helper()
 	for _, a := range f.script.unfired() {
 		t.Errorf("prefactortest: the fault %q, injected at %s, struck %d of %d requests%s", a.Fault, a.at, a.fired, a.expected(), f.requests())

@@ -15,7 +15,9 @@ var _ http.Handler = (*Fake)(nil)
 // needs a connection that can be hijacked, as those of HTTP/1 servers can; on
 // others it only aborts.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	f.made()
+	must(w != nil && r != nil && r.URL != nil, "ServeHTTP(nil)", "give a response writer and a request with a URL, such as those of httptest")
+	body, err := readBody(r.Context(), r)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client has gone
 	}

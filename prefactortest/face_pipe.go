@@ -2,6 +2,7 @@ package prefactortest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -24,6 +25,7 @@ type Pipe struct {
 
 // Pipe makes an in-memory face of the fake. The caller must close it.
 func (f *Fake) Pipe() *Pipe {
+	f.made()
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	return &Pipe{URL: "http://localhost", listener: l, endpoint: serveOn(f, l)}
 }
@@ -31,6 +33,9 @@ func (f *Fake) Pipe() *Pipe {
 // DialContext connects to the fake, whatever the address. Use it as the
 // DialContext of an [http.Transport].
 func (p *Pipe) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	if p == nil || p.listener == nil || ctx == nil {
+		return nil, dialError(errors.New("the Pipe or the context is nil or empty: call DialContext on one of Fake.Pipe, with a context"))
+	}
 	if err := context.Cause(ctx); err != nil {
 		return nil, dialError(err)
 	}
@@ -57,7 +62,12 @@ func (p *Pipe) Transport() *http.Transport {
 
 // Close breaks off the requests in flight, refuses further connections, and
 // returns when all of the server's goroutines have ended.
-func (p *Pipe) Close() error { return p.endpoint.close() }
+func (p *Pipe) Close() error {
+	if p == nil {
+		return nil
+	}
+	return p.endpoint.close()
+}
 
 // A pipeListener passes dialled connections to a server.
 type pipeListener struct {

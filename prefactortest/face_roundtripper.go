@@ -13,11 +13,17 @@ import (
 // closes its body, and honours its context. The error of a reset is a
 // [*net.OpError] with [syscall.ECONNRESET], that of a closed connection is
 // [io.EOF]; a cut body ends with [io.ErrUnexpectedEOF].
-func (f *Fake) RoundTripper() http.RoundTripper { return roundTripper{f} }
+func (f *Fake) RoundTripper() http.RoundTripper {
+	f.made()
+	return roundTripper{f}
+}
 
 type roundTripper struct{ fake *Fake }
 
 func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req == nil {
+		return nil, errors.New("prefactortest: the request is nil")
+	}
 	ctx := req.Context()
 	if req.URL == nil || req.URL.Host == "" {
 		closeBody(req)

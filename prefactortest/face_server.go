@@ -24,6 +24,7 @@ type Server struct {
 // NewServer makes a fake and serves it on a free loopback port until the test
 // ends. Faults that are then [Fake.Unfired] fail the test.
 func NewServer(t testing.TB, opts ...Option) *Server {
+	mustTest("NewServer", t)
 	t.Helper()
 	server, err := New(append(opts, WithT(t))...).Listen("127.0.0.1:0")
 	if err != nil {
@@ -36,6 +37,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 // Listen serves the fake on a TCP address such as 127.0.0.1:8787; port 0
 // picks a free port. The caller must close the server.
 func (f *Fake) Listen(addr string) (*Server, error) {
+	f.made()
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("prefactortest: %w", err)
@@ -45,11 +47,20 @@ func (f *Fake) Listen(addr string) (*Server, error) {
 
 // Close breaks off the requests in flight, stops listening, and returns when
 // all of the server's goroutines have ended.
-func (s *Server) Close() error { return s.endpoint.close() }
+func (s *Server) Close() error {
+	if s == nil {
+		return nil
+	}
+	return s.endpoint.close()
+}
 
 // Shutdown stops listening, waits for the requests in flight until ctx ends,
 // and then closes the server.
 func (s *Server) Shutdown(ctx context.Context) error {
+	if s == nil || s.endpoint == nil {
+		return nil
+	}
+	must(ctx != nil, "Shutdown(nil)", "give a context, or call Close")
 	return errors.Join(s.endpoint.server.Shutdown(ctx), s.endpoint.close())
 }
 
@@ -81,7 +92,11 @@ func (e *endpoint) track(_ net.Conn, state http.ConnState) {
 	}
 }
 
+// close does nothing for a face that wasn't opened.
 func (e *endpoint) close() error {
+	if e == nil {
+		return nil
+	}
 	err := e.server.Close()
 	e.done.Wait()
 	return err

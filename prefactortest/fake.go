@@ -18,7 +18,8 @@ import (
 // Fake is an [http.Handler]; [NewServer] and [Fake.Listen] serve it on TCP,
 // [Fake.Pipe] over in-memory connections, [Fake.RoundTripper] and
 // [Fake.HTTPMock] without connections. All faces of a Fake share its state,
-// and all its methods are safe for concurrent use.
+// and all its methods are safe for concurrent use. They panic if the Fake is nil, or
+// [New] didn't make it.
 type Fake struct {
 	set         settings
 	journal     journal
@@ -34,6 +35,7 @@ type Fake struct {
 func New(opts ...Option) *Fake {
 	f := &Fake{set: defaultSettings()}
 	for _, opt := range opts {
+		must(opt != nil, "a nil Option of New or NewServer", "leave it out")
 		opt(&f.set)
 	}
 	f.journal = newJournal(f.set.journalLimit)
@@ -45,13 +47,22 @@ func New(opts ...Option) *Fake {
 	return f
 }
 
+// made panics if f isn't made by New.
+func (f *Fake) made() {
+	must(f != nil && f.accounts != nil, "a Fake that is nil or empty", "make it with New, or a Server with NewServer")
+}
+
 // Connections returns the number of connections that the TCP and pipe faces
 // have accepted so far. It stays low if the client reuses its connections.
-func (f *Fake) Connections() int { return int(f.connections.Load()) }
+func (f *Fake) Connections() int {
+	f.made()
+	return int(f.connections.Load())
+}
 
 // AddToken makes the fake accept token, with the rights of grant, from the
 // next request on. [BadToken] is refused nevertheless.
 func (f *Fake) AddToken(token string, grant Grant) {
+	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.grant(token, grant)
@@ -60,6 +71,7 @@ func (f *Fake) AddToken(token string, grant Grant) {
 // RevokeToken makes the fake refuse token from the next request on, with
 // 401 and the code bad_authtoken.
 func (f *Fake) RevokeToken(token string) {
+	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.tokens, token)
@@ -69,6 +81,9 @@ func (f *Fake) RevokeToken(token string) {
 // every exchange and every [Fake.Terminate]; cond may call any method of the
 // fake. If ctx ends first, the error wraps its cause and includes [Fake.Tree].
 func (f *Fake) Wait(ctx context.Context, cond func() bool) error {
+	f.made()
+	must(ctx != nil, "Wait with a nil context", "give that of the test")
+	must(cond != nil, "Wait(nil)", "give a function")
 	for {
 		changed := f.journal.watch()
 		if cond() {

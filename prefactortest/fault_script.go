@@ -40,6 +40,7 @@ func newScript(seed uint64) script {
 // the same requests thus strike one after the other. Inject panics on a fault
 // that does nothing, and on one with a Body but no Reply.
 func (f *Fake) Inject(faults ...Fault) {
+	f.made()
 	at := "unknown"
 	if _, file, line, ok := runtime.Caller(1); ok {
 		at = fmt.Sprintf("%s:%d", filepath.Base(file), line)
@@ -47,6 +48,7 @@ func (f *Fake) Inject(faults ...Fault) {
 	f.script.mu.Lock()
 	defer f.script.mu.Unlock()
 	for _, fault := range faults {
+		must(fault.pattern != "", "Inject(Fault{})", "make the fault with On")
 		if fault.kind == kindNone {
 			panic("prefactortest: Inject: the fault on " + fault.pattern + " does nothing")
 		}
@@ -60,6 +62,7 @@ func (f *Fake) Inject(faults ...Fault) {
 // Heal disarms all faults, to end an outage. A fault that struck too few
 // requests before it stays [Fake.Unfired].
 func (f *Fake) Heal() {
+	f.made()
 	f.script.mu.Lock()
 	defer f.script.mu.Unlock()
 	f.script.spent = append(f.script.spent, f.script.armed...)
@@ -69,6 +72,7 @@ func (f *Fake) Heal() {
 // Unfired returns the faults that struck fewer requests than they should:
 // fewer than their Times, or none under Always. Optional faults aren't in it.
 func (f *Fake) Unfired() []Fault {
+	f.made()
 	var unfired []Fault
 	for _, a := range f.script.unfired() {
 		unfired = append(unfired, a.Fault)

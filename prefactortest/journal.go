@@ -85,6 +85,7 @@ func (x Exchange) String() string {
 // Journal returns the exchanges so far, in the order of arrival. It includes
 // those that are still being served, without their response.
 func (f *Fake) Journal() []Exchange {
+	f.made()
 	f.journal.mu.Lock()
 	defer f.journal.mu.Unlock()
 	return slices.Clone(f.journal.kept)

@@ -43,6 +43,9 @@ func TestWhatCanNotBeIsRefusedWhereItIsMade(t *testing.T) {
 		"WithToken":            func() { prefactortest.WithToken("", prefactortest.Grant{}) },
 		"WithLatency(-1ns)":    func() { prefactortest.WithLatency(-1) },
 		"WithJournalLimit(-1)": func() { prefactortest.WithJournalLimit(-1) },
+		"New(nil)":             func() { prefactortest.New(nil) },
+		"Inject(Fault{})":      func() { prefactortest.New().Inject(prefactortest.Fault{}.Reply(500)) },
+		"Fake{}":               func() { new(prefactortest.Fake).RoundTripper() },
 		"MismatchStatus(400)":  func() { prefactortest.MismatchStatus(400) },
 	} {
 		t.Run(name, func(t *testing.T) {

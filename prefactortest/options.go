@@ -64,7 +64,7 @@ func WithToken(token string, grant Grant) Option {
 // WithT fails the test, when it ends, if an injected fault is [Fake.Unfired].
 // [NewServer] sets it.
 func WithT(t testing.TB) Option {
-	must(t != nil, "WithT(nil)", "give the test")
+	mustTest("WithT", t)
 	return func(s *settings) { s.t = t }
 }
 

@@ -20,6 +20,7 @@ import (
 // reason, if it has them. A span whose parent isn't in its instance is drawn at
 // the top level.
 func (f *Fake) Tree() string {
+	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var b strings.Builder

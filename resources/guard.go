@@ -60,7 +60,13 @@ func (e *TerminatedError) Error() string {
 //
 // A guard has one goroutine, until its context ends. If instanceID can't be an
 // instance's id, the context ends soon, with a cause that matches [errs.ErrClient].
+// If ctx is nil, or neither [New] nor [Open] made the API, it has ended so already.
 func (a *API) Guard(ctx context.Context, instanceID string) (work context.Context, stop context.CancelFunc) {
+	if mistake := a.checkGuard(ctx); mistake != nil {
+		work, end := context.WithCancelCause(context.Background())
+		end(mistake)
+		return work, func() {}
+	}
 	work, end := context.WithCancelCause(ctx)
 	g := &guard{end: end}
 	a.guards.add(instanceID, g)
@@ -70,6 +76,17 @@ func (a *API) Guard(ctx context.Context, instanceID string) (work context.Contex
 		<-work.Done()
 	}()
 	return work, func() { end(nil) }
+}
+
+// checkGuard finds what no guard can be made with.
+func (a *API) checkGuard(ctx context.Context) error {
+	switch {
+	case a == nil || a.guards == nil:
+		return &errs.ClientError{Field: "API", Problem: "is nil or empty: make it with resources.New or resources.Open"}
+	case ctx == nil:
+		return &errs.ClientError{Field: "context", Problem: "is nil: give the run's context, or context.Background()"}
+	}
+	return nil
 }
 
 // watch reads the instance until it has ended, and ends the guard if it was
@@ -101,6 +118,9 @@ var byClient sync.Map // of weak.Pointer[transport.Client] to *guards
 
 // guardsOf returns the guards of a client, which read its responses.
 func guardsOf(client *transport.Client) *guards {
+	if client == nil {
+		return new(guards)
+	}
 	key := weak.Make(client)
 	found, known := byClient.LoadOrStore(key, new(guards))
 	g := found.(*guards)

@@ -15,11 +15,15 @@ package resources
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
+	"github.com/prefactordev/prefactor-go/resources/agents"
+	"github.com/prefactordev/prefactor-go/resources/alerts"
 	"github.com/prefactordev/prefactor-go/resources/bulk"
 	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/resources/pfid"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 )
@@ -28,18 +32,25 @@ import (
 type API struct {
 	Instances *instances.Service
 	Spans     *spans.Service
+	Agents    *agents.Service
+	Alerts    *alerts.Service
 	Bulk      *bulk.Service
+	PFIDs     *pfid.Service
 	Client    *transport.Client // for calls that have no method here: Client.Do
 
 	guards *guards
 }
 
-// New returns the operations, sent through client.
+// New returns the operations, sent through client. Without a client, every call
+// fails with an [errs.ClientError].
 func New(client *transport.Client) *API {
 	return &API{
 		Instances: instances.New(client),
 		Spans:     spans.New(client),
+		Agents:    agents.New(client),
+		Alerts:    alerts.New(client),
 		Bulk:      bulk.New(client),
+		PFIDs:     pfid.New(client),
 		Client:    client,
 		guards:    guardsOf(client),
 	}
@@ -58,10 +69,16 @@ func New(client *transport.Client) *API {
 // with an auth layer in place of the default one, cfg needs no token.
 func Open(cfg middleware.Config, edits ...func(transport.Stack) transport.Stack) (*API, error) {
 	stack := middleware.Default(cfg)
-	for _, edit := range edits {
+	var nilEdits error
+	for i, edit := range edits {
+		if edit == nil {
+			nilEdits = errors.Join(nilEdits, &errs.ClientError{Field: fmt.Sprintf("edit %d", i+1), Problem: "is nil: leave it out"})
+			continue
+		}
 		stack = edit(stack)
 	}
 	rt, err := stack.RoundTripper(middleware.NewBase(cfg))
+	err = errors.Join(nilEdits, err)
 	if cfg.ConnectTimeout <= 0 {
 		err = errors.Join(err, &errs.ClientError{Field: "ConnectTimeout", Problem: "must be a positive duration"})
 	}
@@ -72,9 +89,15 @@ func Open(cfg middleware.Config, edits ...func(transport.Stack) transport.Stack)
 	if err != nil {
 		return nil, err
 	}
-	return New(client), nil
+	api := New(client)
+	api.Instances = instances.New(client, cfg.Adapters...)
+	return api, nil
 }
 
 // Close closes the connections that no call uses. The API stays usable, and Close
 // may be called again.
-func (a *API) Close() { a.Client.CloseIdleConnections() }
+func (a *API) Close() {
+	if a != nil {
+		a.Client.CloseIdleConnections()
+	}
+}

@@ -60,19 +60,29 @@ type reading struct {
 // even if another layer has wrapped its body. Outside an API call only JSON bodies
 // within the bound are read; all others keep streaming.
 //
-// Read never fails: what went wrong is the Answer's Err.
+// Read never fails: what went wrong is the Answer's Err. So is a nil response.
 func Read(req *http.Request, resp *http.Response) *Answer {
 	return ReadLimit(req, resp, MaxAnswer)
 }
 
 // ReadLimit is [Read] with a bound of limit bytes.
 func ReadLimit(req *http.Request, resp *http.Response, limit int64) *Answer {
-	return read(req.Context(), resp, limit)
+	return read(contextOf(req), resp, limit)
+}
+
+func contextOf(req *http.Request) context.Context {
+	if req == nil {
+		return context.Background()
+	}
+	return req.Context()
 }
 
 // read is [ReadLimit] for a request with the context ctx.
 func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
 	call := CallFrom(ctx)
+	if resp == nil {
+		return &Answer{call: call, readErr: errNeither}
+	}
 	limit = call.bound(min(limit, math.MaxInt64-1))
 	if resp.StatusCode >= 300 {
 		limit = min(limit, maxErrorDocument)
@@ -112,6 +122,9 @@ func read(ctx context.Context, resp *http.Response, limit int64) *Answer {
 // reason why it stopped. [Client] makes an [errs.RetryExhaustedError] of it. A
 // response that streams can't be marked.
 func Conclude(resp *http.Response, reason errs.Reason) {
+	if resp == nil {
+		return
+	}
 	a, ok := resp.Body.(*Answer)
 	if !ok {
 		return

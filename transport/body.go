@@ -20,6 +20,12 @@ const (
 	startSize = 64 << 10
 )
 
+func closeBody(req *http.Request) {
+	if req != nil && req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
 // prefixed is a body of which the beginning was read.
 type prefixed struct {
 	io.Reader

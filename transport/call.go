@@ -15,7 +15,8 @@ import (
 
 // Call is what layers may know of the API call whose request they carry. Get it
 // with [CallFrom]. All methods are safe for concurrent use, and for a nil Call,
-// which means that the request is no API call.
+// which means that the request is no API call. The zero Call is one without an
+// operation.
 type Call struct {
 	op      *operation
 	started time.Time
@@ -64,8 +65,8 @@ func (c *callContext) Value(key any) any {
 // holds changes while the call runs.
 func (c *Call) Format(f fmt.State, _ rune) {
 	text := "no call"
-	if c != nil {
-		text = "call of " + c.op.name
+	if name := c.Operation(); name != "" {
+		text = "call of " + name
 	}
 	_, _ = io.WriteString(f, text)
 }
@@ -77,14 +78,20 @@ func (c *callContext) String() string { return fmt.Sprint(c) }
 
 // CallFrom returns the call that ctx carries, nil if it carries none.
 func CallFrom(ctx context.Context) *Call {
+	if ctx == nil {
+		return nil
+	}
 	call, _ := ctx.Value(callKey{}).(*Call)
 	return call
 }
 
 // WithoutCall returns a context that carries no call, for a request that a layer
 // makes on the side, such as for a token. Deadline, cancellation and all other
-// values stay.
+// values stay. For a nil ctx it is [context.Background].
 func WithoutCall(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
 	carrier, ok := ctx.Value(carrierKey{}).(*callContext)
 	if !ok {
 		return ctx
@@ -111,7 +118,7 @@ func (c *detachedContext) Value(key any) any {
 
 // Operation returns the operation's name, such as "agent_spans.finish".
 func (c *Call) Operation() string {
-	if c == nil {
+	if c == nil || c.op == nil {
 		return ""
 	}
 	return c.op.name
@@ -121,7 +128,7 @@ func (c *Call) Operation() string {
 // "/agent_spans/{id}/finish": the same for all calls of the operation, and so
 // fit for a metric's label.
 func (c *Call) Route() string {
-	if c == nil {
+	if c == nil || c.op == nil {
 		return ""
 	}
 	return c.op.route.template

@@ -61,6 +61,9 @@ func NewClient(baseURL string, rt http.RoundTripper) (*Client, error) {
 // can't stand there, such as those that act once an attempt or a second retry,
 // are refused as by [Stack.RoundTripper].
 func (c *Client) With(layers ...Layer) (*Client, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	rt, err := NewStack().PerCall(layers...).RoundTripper(c.rt)
 	if err != nil {
 		return nil, err
@@ -71,8 +74,11 @@ func (c *Client) With(layers ...Layer) (*Client, error) {
 // OnAnswer calls fn with the answer of each later call of this client that
 // succeeds, with the call's context and before the call returns: concurrently,
 // where calls are concurrent. fn must be quick. A client without listeners
-// pays nothing.
+// pays nothing. OnAnswer panics if c or fn is nil.
 func (c *Client) OnAnswer(fn func(ctx context.Context, answer *Answer)) {
+	if c == nil || fn == nil {
+		panic("transport.Client.OnAnswer: the client or fn is nil: call it on a client of NewClient, with a function")
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []func(context.Context, *Answer)
@@ -85,11 +91,43 @@ func (c *Client) OnAnswer(fn func(ctx context.Context, answer *Answer)) {
 
 // CloseIdleConnections closes the connections that no call uses. The client
 // stays usable.
-func (c *Client) CloseIdleConnections() { CloseIdleConnections(c.rt) }
+func (c *Client) CloseIdleConnections() {
+	if c != nil {
+		CloseIdleConnections(c.rt)
+	}
+}
+
+// check finds a client that NewClient didn't make.
+func (c *Client) check() error {
+	if c == nil || c.base == nil {
+		return &errs.ClientError{Field: "client", Problem: "is nil or empty: make it with transport.NewClient or resources.Open"}
+	}
+	return nil
+}
+
+// checkCall finds what no call can be made of.
+func (c *Client) checkCall(ctx context.Context, op *operation, set []Option) error {
+	if err := op.check(); err != nil {
+		return err
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return &errs.ClientError{Field: "context", Problem: "is nil: give the caller's context, or context.Background()"}
+	}
+	if i := slices.IndexFunc(set, func(o Option) bool { return o == nil }); i >= 0 {
+		return nilOption("call option", i)
+	}
+	return nil
+}
 
 // do sends one call of op and returns its answer, whose Err is nil. Every error
 // is an *errs.Error.
 func (c *Client) do(ctx context.Context, op *operation, in Input, set []Option) (*Answer, error) {
+	if err := c.checkCall(ctx, op, set); err != nil {
+		return (&Call{op: op, started: time.Now()}).end(context.Background(), nil, err)
+	}
 	var opts options
 	for _, o := range set {
 		o(&opts)

@@ -64,9 +64,9 @@ type Event struct {
 // Listen calls fn for each later event of the call. fn is called on the goroutine
 // of the layer that reports, with no lock held: concurrently where a layer sends
 // concurrently, such as a hedge, and for the loser of a hedge perhaps after the
-// call has ended.
+// call has ended. A nil fn is not called.
 func (c *Call) Listen(fn func(Event)) {
-	if c == nil {
+	if c == nil || fn == nil {
 		return
 	}
 	c.mu.Lock()

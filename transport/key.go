@@ -34,6 +34,9 @@ const (
 // a call whose operation is [Replayable]. A layer that repeats requests asks it,
 // and needs GetBody for a body, too.
 func CanRepeat(req *http.Request) bool {
+	if req == nil {
+		return false
+	}
 	if safeMethod(req.Method) || req.Header.Get(KeyHeader) != "" {
 		return true
 	}
@@ -64,14 +67,17 @@ func ValidateKey(key string) error {
 // leave such a request without one. A request with a safe method, such as GET,
 // gets no key. Two different keys, or one that
 // [ValidateKey] refuses, are an [errs.ClientError]; the request's body is closed
-// then.
+// then. So is a nil request.
 func SetKey(req *http.Request, candidate func() string) error {
+	if req == nil {
+		return errNoRequest
+	}
 	if safeMethod(req.Method) {
 		return nil
 	}
 	err := setKey(req, candidate)
-	if err != nil && req.Body != nil {
-		_ = req.Body.Close()
+	if err != nil {
+		closeBody(req)
 	}
 	return err
 }
@@ -103,6 +109,9 @@ func setKey(req *http.Request, candidate func() string) error {
 		return err
 	}
 	call.setKey(key)
+	if req.Header == nil {
+		req.Header = make(http.Header)
+	}
 	req.Header.Set(KeyHeader, key)
 	inHeaderOnly := req.Method == http.MethodDelete || call != nil && call.op.headerKey
 	if body != nil && inBody == "" && !inHeaderOnly {

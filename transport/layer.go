@@ -201,6 +201,8 @@ func nextOf(rt http.RoundTripper) Next {
 	return func(req *http.Request) (*http.Response, error) { return either(rt.RoundTrip(req)) }
 }
 
+var errNeither = errors.New("a round tripper returned neither a response nor an error")
+
 // either returns a response with a header and a body, or an error.
 func either(resp *http.Response, err error) (*http.Response, error) {
 	switch {
@@ -210,7 +212,7 @@ func either(resp *http.Response, err error) (*http.Response, error) {
 	case err != nil:
 		return nil, err
 	case resp == nil:
-		return nil, errors.New("a round tripper returned neither a response nor an error")
+		return nil, errNeither
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody

@@ -2,10 +2,12 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -31,7 +33,8 @@ type operation struct {
 	foreign    bool // the body is the caller's own, and may hold a key
 	emptyOK    bool // a success may have no body
 
-	decode func(body []byte) (any, error)
+	refusal error // why no call of it can be sent
+	decode  func(body []byte) (any, error)
 }
 
 // OpOption sets a property of an [Op].
@@ -55,11 +58,16 @@ func EmptyResponse() OpOption { return func(o *operation) { o.emptyOK = true } }
 //
 // name is what errors, logs and metrics call the operation, such as
 // "agent_spans.finish". route is its path below /api/v1, where each segment in
-// braces is a path value: "/agent_spans/{id}/finish".
+// braces is a path value: "/agent_spans/{id}/finish". An empty name, a route that
+// doesn't begin with a slash and a nil option are an [errs.ClientError] of each call.
 func NewOp[T any](name, method, route string, options ...OpOption) *Op[T] {
 	op := newOperation(name, method, route)
 	op.decode = decodeDocument[T]
-	for _, set := range options {
+	for i, set := range options {
+		if set == nil {
+			op.refusal = cmp.Or(op.refusal, nilOption("operation option", i))
+			continue
+		}
 		set(&op)
 	}
 	return &Op[T]{op}
@@ -73,12 +81,31 @@ func NewDetailsOp[T any](name, method, route string, options ...OpOption) *Op[T]
 	return op
 }
 
+// check finds an operation of which no call can be sent.
+func (o *operation) check() error {
+	if o.refusal == nil && o.decode == nil {
+		return &errs.ClientError{Field: "operation", Problem: "is nil or empty: make it with transport.NewOp or transport.NewDetailsOp"}
+	}
+	return o.refusal
+}
+
 func newOperation(name, method, route string) operation {
 	return operation{
 		name: name, method: method, route: newRoute(route),
 		replayable: safeMethod(method),
 		headerKey:  method == http.MethodDelete,
+		refusal:    checkNames(name, route),
 	}
+}
+
+func checkNames(name, route string) error {
+	switch {
+	case name == "":
+		return &errs.ClientError{Field: "operation name", Problem: "is empty: give one, such as agent_spans.finish"}
+	case !strings.HasPrefix(route, "/"):
+		return &errs.ClientError{Field: "operation route", Problem: "must begin with a slash: give the path below /api/v1"}
+	}
+	return nil
 }
 
 // safeMethod reports whether method is safe (RFC 9110, section 9.2.1). The empty
@@ -91,8 +118,13 @@ func safeMethod(method string) bool {
 	return false
 }
 
-// Name returns the operation's name.
-func (o *Op[T]) Name() string { return o.name }
+// Name returns the operation's name; "" for a nil Op.
+func (o *Op[T]) Name() string {
+	if o == nil {
+		return ""
+	}
+	return o.name
+}
 
 // Input is what one call of an [Op] sends.
 type Input struct {
@@ -118,6 +150,9 @@ type Checker interface {
 // Do sends one call of the operation through client and returns the response's
 // T. Every error is an [*errs.Error].
 func (o *Op[T]) Do(ctx context.Context, client *Client, in Input, options ...Option) (*T, error) {
+	if o == nil {
+		o = new(Op[T]) // which is refused, too
+	}
 	answer, err := client.do(ctx, &o.operation, in, options)
 	if err != nil {
 		return nil, err
@@ -130,8 +165,14 @@ func (o *Op[T]) Do(ctx context.Context, client *Client, in Input, options ...Opt
 
 // Fail returns err as the error of a call of the operation that sent nothing, an
 // [*errs.Error]: for methods around an operation, such as one that waits between
-// calls.
+// calls. A nil err gives nil.
 func (o *Op[T]) Fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	if o == nil {
+		o = new(Op[T])
+	}
 	_, err = (&Call{op: &o.operation, started: time.Now()}).end(context.Background(), nil, err)
 	return err
 }

@@ -1,13 +1,14 @@
 package transport
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
 )
 
-// Option changes one call.
+// Option changes one call. A nil Option is an [errs.ClientError].
 type Option func(*options)
 
 type options struct {
@@ -16,6 +17,11 @@ type options struct {
 	header  http.Header
 	timeout *time.Duration // nil for none
 	meta    *Meta
+}
+
+// nilOption is the error for the option at index i of its list.
+func nilOption(kind string, i int) error {
+	return &errs.ClientError{Field: fmt.Sprintf("%s %d", kind, i+1), Problem: "is nil: leave it out"}
 }
 
 // WithIdempotencyKey gives the call its idempotency key, 1 to 64 visible ASCII

@@ -21,12 +21,13 @@ import (
 // [errs.NetworkError] whose Timeout method returns true. Any other failure is
 // what [Answer.Err] says of a response, or the error itself, typed.
 //
-// The response is read for it as [Read] does, and can be read again.
+// The response is read for it as [Read] does, and can be read again. Neither a
+// response nor an error is a failure, too; a nil req is no API call.
 func Outcome(req *http.Request, resp *http.Response, err error) error {
 	if err == nil {
 		err = Read(req, resp).Err()
 	}
-	ctx := req.Context()
+	ctx := contextOf(req)
 	limit, limited := attemptLimit(ctx)
 	switch {
 	case !endedBy(ctx, err):

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,10 +46,7 @@ type Result struct {
 // Every error is an [*errs.Error].
 func (c *Client) Do(ctx context.Context, r Request, options ...Option) (*Result, error) {
 	op := newOperation("request", r.Method, strings.TrimPrefix(r.Path, apiPath))
-	if err := r.check(); err != nil {
-		_, err = (&Call{op: &op, started: time.Now()}).end(ctx, nil, err)
-		return nil, err
-	}
+	op.refusal = r.check()
 	op.foreign = true
 	op.emptyOK = true
 	op.decode = checkDocument

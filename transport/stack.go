@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -169,7 +170,7 @@ func (s Stack) names() string {
 	}
 	names := make([]string, len(s.entries))
 	for i, e := range s.entries {
-		names[i] = e.name
+		names[i] = cmp.Or(e.name, "one without a name")
 	}
 	return strings.Join(names, ", ")
 }

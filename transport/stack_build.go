@@ -3,6 +3,8 @@ package transport
 import (
 	"net/http"
 	"slices"
+
+	"github.com/prefactordev/prefactor-go/errs"
 )
 
 // RoundTripper builds the stack on base, and returns a round tripper that is
@@ -48,6 +50,8 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 	return b, nil
 }
 
+var errNoRequest = &errs.ClientError{Field: "request", Problem: "is nil, or has no URL or no header: make it with http.NewRequestWithContext"}
+
 // built is a stack on its base.
 type built struct {
 	outer http.RoundTripper // the outermost layer, or the wire
@@ -60,7 +64,15 @@ type built struct {
 
 type idleCloser interface{ CloseIdleConnections() }
 
-func (b *built) RoundTrip(req *http.Request) (*http.Response, error) { return b.outer.RoundTrip(req) }
+// RoundTrip refuses a request that no layer could work on. net/http would refuse
+// it, too.
+func (b *built) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req == nil || req.URL == nil || req.Header == nil {
+		closeBody(req)
+		return nil, errNoRequest
+	}
+	return b.outer.RoundTrip(req)
+}
 
 func (b *built) Unwrap() http.RoundTripper { return b.outer }
 

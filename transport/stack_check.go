@@ -9,7 +9,7 @@ import (
 // check returns every mistake in the stack and its base, joined.
 func (s Stack) check(base http.RoundTripper) error {
 	mistakes := slices.Clip(s.mistakes) // a stack is shared
-	if base == nil {
+	if known, ok := base.(*http.Transport); base == nil || ok && known == nil {
 		mistakes = append(mistakes, mistake("has no base: give it middleware.NewBase(cfg) or http.DefaultTransport"))
 	}
 	mistakes = append(mistakes, s.checkLayers()...)

@@ -220,7 +220,7 @@ func TestAStackReportsAllItsFaultsAtOnce(t *testing.T) {
 		Before("nowhere-near", layer("a", transport.Anywhere)).
 		Wire(layer("audit", transport.PerCall)).
 		PerCall(layer("auth", transport.Anywhere)).
-		RoundTripper(nil)
+		RoundTripper((*http.Transport)(nil))
 	if err == nil {
 		t.Fatal("the stack was built")
 	}

@@ -32,9 +32,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 func (w *wire) send(req *http.Request) (*http.Response, error) {
 	ctx, body := req.Context(), req.Body
 	if ctx.Err() != nil {
-		if body != nil {
-			_ = body.Close()
-		}
+		closeBody(req)
 		return nil, errs.FromBase(ctx, context.Cause(ctx), errs.ReachUntouched)
 	}
 	call := CallFrom(ctx)

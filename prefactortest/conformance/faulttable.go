@@ -32,7 +32,7 @@ import (
 //   - Every body is closed, and no goroutine is left.
 //   - No error shows the token.
 func TestFaults(t *testing.T, build Build, options ...SuiteOption) {
-	s := newSuite(build, options)
+	s := newSuite("TestFaults", t, build, options)
 	s.checkReach(t)
 	s.testFaults(t)
 }

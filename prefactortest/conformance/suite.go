@@ -67,12 +67,28 @@ type suite struct {
 	dog      watchdog
 }
 
-func newSuite(build Build, options []SuiteOption) *suite {
+// newSuite returns what the exported function called name tests with. It ends the
+// test if there is nothing to test.
+func newSuite(name string, t *testing.T, build Build, options []SuiteOption) *suite {
+	mustTest(name, t)
+	t.Helper()
+	if build == nil {
+		t.Fatalf("conformance.%s: build is nil: give a function that builds the stack under test", name)
+	}
 	s := &suite{build: build}
-	for _, set := range options {
+	for i, set := range options {
+		if set == nil {
+			t.Fatalf("conformance.%s: option %d is nil: leave it out", name, i+1)
+		}
 		set(s)
 	}
 	return s
+}
+
+func mustTest(name string, t *testing.T) {
+	if t == nil {
+		panic("conformance." + name + ": t is nil: give the test that calls it")
+	}
 }
 
 // inBubble runs a test of the stack in virtual time.
@@ -115,6 +131,9 @@ func (s *suite) rig(t *testing.T, fake *prefactortest.Fake, url string, base htt
 	rt, err := s.build(cfg, watched)
 	if err != nil {
 		t.Fatalf("building the stack: %v", err)
+	}
+	if rt == nil {
+		t.Fatal("building the stack: build returned neither a round tripper nor an error")
 	}
 	client, err := transport.NewClient(url, rt)
 	if err != nil {

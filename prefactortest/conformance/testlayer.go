@@ -57,6 +57,7 @@ import (
 // progress the test then fails, with the name of the check and where the
 // goroutines are.
 func TestLayer(t *testing.T, layer transport.Layer) {
+	mustTest("TestLayer", t)
 	t.Helper()
 	w := &workbench{layer: layer, seen: make(map[rule]string)}
 	if _, err := w.stack(new(probe)); err != nil {

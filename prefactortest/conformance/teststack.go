@@ -46,7 +46,7 @@ import (
 //
 // Most tests run in testing/synctest bubbles: call TestStack outside a bubble.
 func TestStack(t *testing.T, build Build, options ...SuiteOption) {
-	s := newSuite(build, options)
+	s := newSuite("TestStack", t, build, options)
 	s.checkReach(t)
 	t.Run("faults", s.testFaults)
 	t.Run("storm", func(t *testing.T) { s.testStorm(t, 500) })

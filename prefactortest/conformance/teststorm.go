@@ -31,7 +31,7 @@ import (
 //   - each call has one key, and no other call has the same
 //   - no body stays open, and no goroutine is left
 func TestStorm(t *testing.T, build Build, spans int, options ...SuiteOption) {
-	s := newSuite(build, options)
+	s := newSuite("TestStorm", t, build, options)
 	s.checkReach(t)
 	s.testStorm(t, spans)
 }

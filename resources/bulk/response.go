@@ -44,6 +44,9 @@ type Output struct {
 // Output returns the output of the item with the given key. ok is false if the
 // server didn't process that item, or never got it.
 func (r *Response) Output(key string) (out Output, ok bool) {
+	if r == nil {
+		return Output{}, false
+	}
 	for _, out := range r.Outputs {
 		if out.Item.Key == key {
 			return out, true
@@ -55,8 +58,11 @@ func (r *Response) Output(key string) (out Output, ok bool) {
 // Err returns nil if every item succeeded. Otherwise it returns an error that names
 // the first item that failed, wraps that item's error, and says how many items were
 // left unprocessed. If none failed, but some were left unprocessed, that is an
-// error, too.
+// error, too. A nil Response is an [errs.ClientError].
 func (r *Response) Err() error {
+	if r == nil {
+		return &errs.ClientError{Field: "bulk response", Problem: "is nil: handle the error of Execute, which says why"}
+	}
 	for n, out := range r.Outputs {
 		if out.Err != nil {
 			return fmt.Errorf("prefactor: bulk: item %d of %d (%s, key %q) failed, %d left unprocessed: %w",
@@ -70,7 +76,12 @@ func (r *Response) Err() error {
 }
 
 // Raw returns the response's whole document. It must not be changed.
-func (r *Response) Raw() jsontext.Value { return r.source.Raw() }
+func (r *Response) Raw() jsontext.Value {
+	if r == nil {
+		return nil
+	}
+	return r.source.Raw()
+}
 
 // executed is the document that bulk.execute returns.
 type executed struct {

@@ -21,6 +21,14 @@ type Service struct {
 // New returns a Service that sends through client.
 func New(client *transport.Client) *Service { return &Service{client} }
 
+// via returns the client; nil, with which every call fails, if there is none.
+func (s *Service) via() *transport.Client {
+	if s == nil {
+		return nil
+	}
+	return s.client
+}
+
 // execute may be repeated without a key of its own, because each item has one.
 var execute = transport.NewOp[executed]("bulk.execute", http.MethodPost, "/bulk", transport.Replayable(), transport.HeaderKey())
 
@@ -37,7 +45,7 @@ type Request struct {
 // If an item can't be sent, nothing is sent, and the error is an [errs.ClientError]
 // that names the item's field, such as "items[2].agent_span_id".
 func (s *Service) Execute(ctx context.Context, request Request, options ...transport.Option) (*Response, error) {
-	document, err := execute.Do(ctx, s.client, transport.Input{Body: &body{items: request.Items}}, options...)
+	document, err := execute.Do(ctx, s.via(), transport.Input{Body: &body{items: request.Items}}, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (s *Service) Watch(ctx context.Context, id string, every time.Duration, opt
 	}
 	for {
 		instance, err := s.Get(ctx, id, options...)
-		if err == nil && ended(instance.Status) || final(err) && (ctx.Err() != nil || errs.KindOf(err) != errs.KindCanceled) {
+		if err == nil && ended(instance.Status) || final(err) && (errs.KindOf(err) != errs.KindCanceled || ctx.Err() != nil) {
 			return instance, err
 		}
 		wait := every

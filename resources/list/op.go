@@ -21,10 +21,19 @@ func NewOp[T any](name, route string) *Op[T] {
 	return &Op[T]{transport.NewOp[Page[T]](name, http.MethodGet, route)}
 }
 
+// operation returns the operation; nil, with which every call fails, if NewOp didn't
+// make it.
+func (o *Op[T]) operation() *transport.Op[Page[T]] {
+	if o == nil {
+		return nil
+	}
+	return o.op
+}
+
 // Page returns one page. filter has the query parameters that params doesn't have,
 // and may be nil. Every error is an [*errs.Error].
 func (o *Op[T]) Page(ctx context.Context, client *transport.Client, params Params, filter url.Values, options ...transport.Option) (*Page[T], error) {
-	return o.op.Do(ctx, client, transport.Input{Query: params.query(filter), Check: params}, options...)
+	return o.operation().Do(ctx, client, transport.Input{Query: params.query(filter), Check: params}, options...)
 }
 
 // All returns the items of the list from params.Offset on, one page after the other,
@@ -39,7 +48,10 @@ func (o *Op[T]) Page(ctx context.Context, client *transport.Client, params Param
 func (o *Op[T]) All(ctx context.Context, client *transport.Client, params Params, filter url.Values, options ...transport.Option) iter.Seq2[*T, error] {
 	options = append(options[:len(options):len(options)], transport.WithMeta(nil))
 	return func(yield func(*T, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
+		cancel := func() {}
+		if ctx != nil { // a call without a context fails
+			ctx, cancel = context.WithCancel(ctx)
+		}
 		pages := fetcher[T]{params: params, fetch: func(offset int) (*Page[T], error) {
 			page := params
 			page.Offset = offset
@@ -60,7 +72,7 @@ func (o *Op[T]) All(ctx context.Context, client *transport.Client, params Params
 				}
 			}
 			if ok && next <= offset {
-				yield(nil, o.op.Fail(errs.NewContractError(http.StatusOK, nil, fmt.Sprintf("its next_page_offset %d doesn't lead on from %d", next, offset), nil, nil)))
+				yield(nil, o.operation().Fail(errs.NewContractError(http.StatusOK, nil, fmt.Sprintf("its next_page_offset %d doesn't lead on from %d", next, offset), nil, nil)))
 				return
 			}
 			offset, more = next, ok

@@ -17,7 +17,7 @@ type Tree struct {
 
 // Node is a span in its tree.
 type Node struct {
-	*Span
+	Span     *Span
 	Children []*Node // in the order of their start
 }
 
@@ -32,11 +32,11 @@ func NewTree(list iter.Seq2[*Span, error]) (*Tree, error) {
 	nodes, err := collect(list)
 	byID := make(map[string]*Node, len(nodes))
 	for _, node := range nodes {
-		byID[node.ID] = node
+		byID[node.Span.ID] = node
 	}
 	tree := new(Tree)
 	for _, node := range nodes {
-		if parent := byID[node.ParentSpanID]; parent != nil {
+		if parent := byID[node.Span.ParentSpanID]; parent != nil {
 			parent.Children = append(parent.Children, node)
 		} else {
 			tree.Roots = append(tree.Roots, node)
@@ -49,6 +49,9 @@ func NewTree(list iter.Seq2[*Span, error]) (*Tree, error) {
 // collect returns a node for each span of a list, in the order of their start. A list
 // that changes while it is read may have a span twice.
 func collect(list iter.Seq2[*Span, error]) (nodes []*Node, err error) {
+	if list == nil {
+		return nil, nil
+	}
 	seen := make(map[string]bool)
 	for span, failed := range list {
 		if err = failed; err != nil {
@@ -59,7 +62,7 @@ func collect(list iter.Seq2[*Span, error]) (nodes []*Node, err error) {
 			nodes = append(nodes, &Node{Span: span})
 		}
 	}
-	slices.SortStableFunc(nodes, func(a, b *Node) int { return a.StartedAt.Compare(b.StartedAt) })
+	slices.SortStableFunc(nodes, func(a, b *Node) int { return a.Span.StartedAt.Compare(b.Span.StartedAt) })
 	return nodes, err
 }
 
@@ -74,7 +77,7 @@ func (t *Tree) open(nodes []*Node, byID map[string]*Node) {
 	reach(t.Roots)
 	for _, node := range nodes {
 		if !reached[node] {
-			parent := byID[node.ParentSpanID]
+			parent := byID[node.Span.ParentSpanID]
 			parent.Children = slices.DeleteFunc(parent.Children, func(child *Node) bool { return child == node })
 			t.Roots = append(t.Roots, node)
 			reach([]*Node{node})

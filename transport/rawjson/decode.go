@@ -19,7 +19,11 @@ func Decode(document jsontext.Value, v any) error {
 	if _, odd := errors.AsType[*json.SemanticError](err); !odd {
 		return err
 	}
-	reflect.ValueOf(v).Elem().SetZero()
+	target := reflect.ValueOf(v)
+	if target.Kind() != reflect.Pointer || target.IsNil() {
+		return err // which says so
+	}
+	target.Elem().SetZero()
 	return decodeLoosely(document, v)
 }
 

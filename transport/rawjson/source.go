@@ -30,9 +30,11 @@ func At(document jsontext.Value, pointer jsontext.Pointer) Source {
 	return Source{&part{document, pointer}}
 }
 
-// SetSource makes s the Source that [At] returns.
+// SetSource makes s the Source that [At] returns. It does nothing if s is nil.
 func (s *Source) SetSource(document jsontext.Value, pointer jsontext.Pointer) {
-	*s = At(document, pointer)
+	if s != nil {
+		*s = At(document, pointer)
+	}
 }
 
 // Raw returns the JSON text that the model was decoded from, unknown members

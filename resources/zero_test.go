@@ -40,6 +40,7 @@ func TestNilAndZeroValuesGiveASentence(t *testing.T) {
 	for _, typ := range exportedTypes {
 		walk(typ.String(), func(w *walker) {
 			w.visitMethods(reflect.New(typ), "zero ", 0)
+			w.use(reflect.New(typ), "the zero "+typ.String(), 1)
 			if _, excepted := neverNil[typ]; !excepted {
 				w.visitMethods(reflect.Zero(reflect.PointerTo(typ)), "nil ", 0)
 			}

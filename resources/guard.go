@@ -5,6 +5,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 	"weak"
@@ -28,7 +29,7 @@ type TerminatedError struct {
 }
 
 func (e *TerminatedError) Error() string {
-	text := "instance " + e.InstanceID + " was terminated"
+	text := strings.TrimSpace("instance "+e.InstanceID) + " was terminated"
 	if e.Reason != "" {
 		text += ": " + errs.Words(e.Reason)
 	}

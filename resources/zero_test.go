@@ -40,6 +40,7 @@ func TestNilAndZeroValuesGiveASentence(t *testing.T) {
 	for _, typ := range exportedTypes {
 		walk(typ.String(), func(w *walker) {
 			w.visitMethods(reflect.New(typ), "zero ", 0)
+			w.use(reflect.New(typ), "the zero "+typ.String(), 1)
 			if _, excepted := neverNil[typ]; !excepted {
 				w.visitMethods(reflect.Zero(reflect.PointerTo(typ)), "nil ", 0)
 			}
@@ -232,14 +233,15 @@ func (w *walker) use(result reflect.Value, called string, depth int) {
 // notSentence matches a text that is empty or has gaps, or where a nil shows.
 var notSentence = regexp.MustCompile(`^$|^ | $|  | [:;,]|[:;,] ?[:;,]|%!|<nil>|dereference`)
 
-// checkError fails the test if an error has no text, or is of another kind than its
-// text says.
+// checkError fails the test if an error isn't a sentence, and asks of it what callers
+// ask.
 func (w *walker) checkError(called string, err error) {
 	if text := err.Error(); notSentence.MatchString(text) {
 		w.Errorf("the error of %s is %q: want a sentence without gaps", called, text)
 	}
-	errs.KindOf(err)
-	errors.Is(err, errs.ErrClient)
+	_ = errs.KindOf(err)
+	_, _ = errs.RetryAfter(err)
+	_ = errs.Retryable(err) || errs.MaybeApplied(err) || errs.FromServer(err) || errors.Is(err, errs.ErrClient)
 }
 
 // arguments returns lists of arguments for a function: zero values alone; and

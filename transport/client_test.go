@@ -164,6 +164,7 @@ func TestABadCallSendsNothing(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int32
 	client := bare(t, func(http.ResponseWriter, *http.Request) { sent.Add(1) })
+	var noContext context.Context
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tt := range []struct {
@@ -205,6 +206,34 @@ func TestABadCallSendsNothing(t *testing.T) {
 			_, err := makeThing.Do(t.Context(), client, transport.Input{}, transport.WithHeader("X-A", "a\nb"))
 			return err
 		}, `request can't be sent (net/http: invalid header field value for "X-A")`},
+		{"no context", func() error { _, err := makeThing.Do(noContext, client, transport.Input{}); return err },
+			"context is nil: give the caller's context, or context.Background()"},
+		{"no client", func() error { _, err := makeThing.Do(t.Context(), nil, transport.Input{}); return err },
+			"client is nil or empty: make it with transport.NewClient or resources.Open"},
+		{"the zero client", func() error {
+			_, err := new(transport.Client).Do(t.Context(), transport.Request{Method: "GET", Path: "/ping"})
+			return err
+		}, "client is nil or empty: make it with transport.NewClient or resources.Open"},
+		{"a nil option", func() error {
+			_, err := makeThing.Do(t.Context(), client, transport.Input{}, transport.WithTimeout(time.Second), nil)
+			return err
+		}, "call option 2 is nil: leave it out"},
+		{"the zero operation", func() error {
+			_, err := new(transport.Op[struct{}]).Do(t.Context(), client, transport.Input{})
+			return err
+		}, "operation is nil or empty: make it with transport.NewOp or transport.NewDetailsOp"},
+		{"an operation without a name", func() error {
+			_, err := transport.NewOp[struct{}]("", "GET", "/ping", nil).Do(t.Context(), client, transport.Input{})
+			return err
+		}, "operation name is empty: give one, such as agent_spans.finish"},
+		{"an operation without a route", func() error {
+			_, err := transport.NewOp[struct{}]("ping", "GET", "").Do(t.Context(), client, transport.Input{})
+			return err
+		}, "operation route must begin with a slash: give the path below /api/v1"},
+		{"a nil option of an operation", func() error {
+			_, err := transport.NewOp[struct{}]("ping", "GET", "/ping", nil).Do(t.Context(), client, transport.Input{})
+			return err
+		}, "operation option 1 is nil: leave it out"},
 		{"ended context", func() error { _, err := makeThing.Do(ended, client, transport.Input{}); return err },
 			"canceled by the caller"},
 		{"no time", func() error {

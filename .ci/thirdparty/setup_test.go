@@ -77,6 +77,16 @@ func everywhere(name string, wrap func(next http.RoundTripper) http.RoundTripper
 	}
 }
 
+// retrying returns a setup with another retry.
+func retrying(wrap func(next http.RoundTripper) http.RoundTripper) setup {
+	return setup{
+		edit: func(s transport.Stack, _ middleware.Config) transport.Stack {
+			return s.Replace("retry", middleware.ForeignRetry(wrap))
+		},
+		suite: []conformance.SuiteOption{conformance.OwnRetry()},
+	}
+}
+
 // testEach tests each setup in every way.
 func testEach(t *testing.T, setups map[string]setup) {
 	t.Helper()

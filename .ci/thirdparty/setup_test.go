@@ -77,11 +77,19 @@ func everywhere(name string, wrap func(next http.RoundTripper) http.RoundTripper
 	}
 }
 
-// retrying returns a setup with another retry.
-func retrying(wrap func(next http.RoundTripper) http.RoundTripper) setup {
+// A foreignRetry puts a retry around next that waits as the policy says.
+type foreignRetry func(policy middleware.RetryPolicy, next http.RoundTripper) http.RoundTripper
+
+// layer returns the layer that stands in place of retry.
+func (f foreignRetry) layer(policy middleware.RetryPolicy) transport.Layer {
+	return middleware.ForeignRetry(func(next http.RoundTripper) http.RoundTripper { return f(policy, next) })
+}
+
+// setup returns the default stack with the retry.
+func (f foreignRetry) setup() setup {
 	return setup{
-		edit: func(s transport.Stack, _ middleware.Config) transport.Stack {
-			return s.Replace("retry", middleware.ForeignRetry(wrap))
+		edit: func(s transport.Stack, cfg middleware.Config) transport.Stack {
+			return s.Replace("retry", f.layer(cfg.RetryPolicy))
 		},
 		suite: []conformance.SuiteOption{conformance.OwnRetry()},
 	}

@@ -47,6 +47,7 @@ type setup struct {
 	edit  func(s transport.Stack, cfg middleware.Config) transport.Stack // nil for none
 	base  func(base http.RoundTripper) http.RoundTripper                 // nil for the base itself
 	suite []conformance.SuiteOption
+	token string // the one that the stack sends in place of Config.APIToken; "" for that
 
 	// hidden means that what stands below the stack is not found, because the
 	// package's round tripper has neither Unwrap nor CloseIdleConnections. A layer
@@ -125,6 +126,10 @@ func inMemory(t *testing.T, s setup, f func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		fake := prefactortest.New(prefactortest.WithT(t))
+		if s.token != "" {
+			fake.AddToken(s.token, prefactortest.Grant{})
+			fake.RevokeToken(prefactortest.Token)
+		}
 		pipe := fake.Pipe()
 		defer pipe.Close()
 		f(newRig(t, s, fake, middleware.NewConfig(pipe.URL, prefactortest.Token), pipe.Transport()))

@@ -11,9 +11,7 @@ import (
 	"github.com/gregjones/httpcache"
 
 	"github.com/prefactordev/prefactor-go/prefactortest"
-	"github.com/prefactordev/prefactor-go/prefactortest/conformance"
 	"github.com/prefactordev/prefactor-go/resources/instances"
-	"github.com/prefactordev/prefactor-go/transport"
 )
 
 // cache puts httpcache around next.
@@ -24,11 +22,6 @@ func cache(next http.RoundTripper) http.RoundTripper {
 func TestHTTPCache(t *testing.T) {
 	t.Parallel()
 	testEach(t, everywhere("httpcache", cache))
-}
-
-func TestHTTPCacheFollowsTheRules(t *testing.T) {
-	t.Parallel()
-	conformance.TestLayer(t, transport.NewLayer("httpcache", transport.Anywhere, cache))
 }
 
 // loggedCache remembers what was put into it.

@@ -113,7 +113,7 @@ func testEach(t *testing.T, setups map[string]setup) {
 			t.Run("a run is recorded", func(t *testing.T) { inMemory(t, s, (*rig).record) })
 			t.Run("a call fails", s.testFailures)
 			t.Run("idle connections are closed", func(t *testing.T) { inMemory(t, s, func(r *rig) { r.checkClose(!s.hidden) }) })
-			if !s.breaks {
+			if !s.breaks && !testing.Short() { // the suites take minutes under the race detector
 				t.Run("the stack", func(t *testing.T) { conformance.TestStack(t, s.build, s.suite...) })
 			}
 		})

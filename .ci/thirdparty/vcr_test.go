@@ -61,7 +61,7 @@ func TestVCRReplaysARun(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "run")
 			url := tapeRun(t, position, path)
 			checkCassette(t, position, path+".yaml")
-			// What answers now is the cassette: the connections of this base lead nowhere.
+			// Now the responses come from the cassette. This base reaches no fake.
 			replaying := everywhere("go-vcr", func(next http.RoundTripper) http.RoundTripper { return vcr(recorder.ModeReplayOnly, path, next) })[position]
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, replaying, prefactortest.New(), middleware.NewConfig(url, prefactortest.Token), new(http.Transport))

@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -119,7 +120,7 @@ func TestADumpedRequestWithoutAConnectionWasNotSent(t *testing.T) {
 
 // refusingBase is a transport whose connections are refused.
 func refusingBase() *http.Transport {
-	return &http.Transport{Dial: func(_, _ string) (net.Conn, error) {
+	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	}}
 }

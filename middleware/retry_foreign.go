@@ -198,7 +198,9 @@ func (r *foreignRun) show(a *foreignAttempt) (*http.Response, error) {
 	case !a.complete():
 		return nil, a.failure
 	}
-	return a.resp, nil
+	shown := *a.resp // the foreign retry may put another body in its place
+	a.shown = &shown
+	return a.shown, nil
 }
 
 // end returns the result of the request, for which the foreign retry returned
@@ -212,7 +214,7 @@ func (r *foreignRun) end(resp *http.Response, err error) (*http.Response, error)
 	case last == nil:
 		return r.unanswered(resp, err)
 	case stopped && errs.KindOf(last.failure) != errs.KindCanceled:
-		if resp != last.resp {
+		if resp != last.shown {
 			discard(resp)
 		}
 		last.restore(r.req)

@@ -19,6 +19,7 @@ type foreignAttempt struct {
 	resp    *http.Response
 	err     error
 	failure error
+	shown   *http.Response // resp as the foreign retry has it; nil if it doesn't
 
 	ended  time.Time
 	asked  time.Duration // how long the server asks to wait

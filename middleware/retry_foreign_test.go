@@ -65,7 +65,7 @@ func (f *naiveRetry) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// foreignRetries are the two shapes that such retries have.
+// foreignRetries are the shapes that such retries have.
 var foreignRetries = map[string]func(middleware.RetryPolicy) transport.Layer{
 	"over a round tripper": func(policy middleware.RetryPolicy) transport.Layer {
 		return middleware.ForeignRetry(func(next http.RoundTripper) http.RoundTripper {
@@ -77,6 +77,23 @@ var foreignRetries = map[string]func(middleware.RetryPolicy) transport.Layer{
 			return &naiveRetry{policy: policy, send: (&http.Client{Transport: next}).Do, ownEnd: true}
 		})
 	},
+	"that wraps bodies": func(policy middleware.RetryPolicy) transport.Layer {
+		return middleware.ForeignRetry(func(next http.RoundTripper) http.RoundTripper {
+			return &naiveRetry{policy: policy, send: wrappingBodies(next), ownEnd: true}
+		})
+	},
+}
+
+// wrappingBodies sends to next, and puts a body of its own into each response, as
+// an http.Client with a Timeout does.
+func wrappingBodies(next http.RoundTripper) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err == nil && resp.StatusCode != http.StatusSwitchingProtocols {
+			resp.Body = struct{ io.ReadCloser }{resp.Body}
+		}
+		return resp, err
+	}
 }
 
 // onEachRetry runs a test with the layer Retry, and with foreign ones in its place.

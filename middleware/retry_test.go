@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -277,6 +279,46 @@ func TestAPlainClientGetsTheLastResponse(t *testing.T) {
 			client.CloseIdleConnections()
 		})
 	})
+}
+
+// A layer outside may read the last response, and return what its body ends in as
+// the error, as recorders do.
+func TestTheBodyOfTheLastResponseEndsInTheErrorOfTheCall(t *testing.T) {
+	t.Parallel()
+	reading := func(returned bool) transport.LayerFunc {
+		return func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
+			if err != nil {
+				return nil, err
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil && returned {
+				return nil, err
+			}
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(string(body)), iotest.ErrReader(cmp.Or(err, io.EOF))))
+			return resp, nil
+		}
+	}
+	for name, layer := range map[string]transport.Layer{
+		"returned as the error": transport.NewLayerFunc("reading", transport.PerCall, reading(true)),
+		"left in the body":      transport.NewLayerFunc("reading", transport.PerCall, reading(false)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onSite(t, func(t *testing.T, s *site) {
+				s.fake.Inject(prefactortest.On(writes).Always().CutBody(5))
+				err := write(t.Context(), s.retrying(func(stack transport.Stack) transport.Stack { return stack.PerCall(layer) }))
+				exhausted, ok := errors.AsType[*errs.RetryExhaustedError](err)
+				if !ok || len(exhausted.Attempts) != 4 || errs.KindOf(err) != errs.KindNetwork || !errs.MaybeApplied(err) {
+					t.Fatalf("the error isn't that of four attempts: %v", err)
+				}
+				if errors.Is(exhausted.Last, errs.ErrExhausted) {
+					t.Errorf("it says twice that retry gave up: %v", err)
+				}
+			})
+		})
+	}
 }
 
 // failsafe-go drops a result that comes at the moment when the context ends.

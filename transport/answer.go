@@ -264,6 +264,9 @@ func (a *Answer) readError(ctx context.Context, limit int64) error {
 	if errors.Is(a.readErr, errs.ErrTooLarge) {
 		return a.tooLarge(limit)
 	}
+	if exhausted, ok := errors.AsType[*errs.RetryExhaustedError](a.readErr); ok {
+		a.readErr = exhausted.Last
+	}
 	cause := a.readErr
 	if ctx.Err() != nil {
 		cause = context.Cause(ctx)
@@ -286,14 +289,23 @@ func (a *Answer) tooLarge(limit int64) error {
 // Read reads the body's bytes, as they came, and ends as it ended.
 func (a *Answer) Read(p []byte) (int, error) {
 	if len(a.rest) == 0 {
-		if a.readErr != nil {
-			return 0, a.readErr
-		}
-		return 0, io.EOF
+		return 0, a.ending()
 	}
 	n := copy(p, a.rest)
 	a.rest = a.rest[n:]
 	return n, nil
+}
+
+// ending returns the error with which the body ends. A layer that reads the last
+// response of a retry may return it in place of the response.
+func (a *Answer) ending() error {
+	switch {
+	case a.readErr == nil:
+		return io.EOF
+	case a.reason != "":
+		return &errs.RetryExhaustedError{Reason: a.reason, Attempts: a.call.Attempts(), Last: a.readErr}
+	}
+	return a.readErr
 }
 
 // Close does nothing: the connection was returned when the body was read.

@@ -164,6 +164,8 @@ func (l *ledger) enter(ctx context.Context, base baseTraits) (s *send, shared bo
 // hooks returns a trace whose reports are entered for the send that of returns,
 // if it returns one. shared says that it is the call's trace.
 func (l *ledger) hooks(shared bool, of func() *send) *httptrace.ClientTrace {
+	awaited := 0    // connections whose write isn't reported yet
+	dumped := false // the last connection was none, but httputil.DumpRequestOut's
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
 			l.mu.Lock()
@@ -175,8 +177,16 @@ func (l *ledger) hooks(shared bool, of func() *send) *httptrace.ClientTrace {
 		GotConn: func(info httptrace.GotConnInfo) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			s := of()
+			if dumped = isDump(info.Conn); dumped {
+				if s != nil {
+					s.asked--
+				}
+				return
+			}
+			awaited++
 			l.reused = info.Reused
-			if s := of(); s != nil {
+			if s != nil {
 				s.got++
 				s.http1 = isHTTP1(info.Conn, s.base)
 				s.untaken = untaken(info.Conn)
@@ -185,8 +195,13 @@ func (l *ledger) hooks(shared bool, of func() *send) *httptrace.ClientTrace {
 		WroteHeaders: func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			dump := dumped && awaited == 0
+			awaited = max(awaited-1, 0)
 			if shared && l.echoes > 0 {
 				l.echoes--
+				return
+			}
+			if dump {
 				return
 			}
 			l.written++
@@ -300,6 +315,13 @@ func (s *send) reach(ended bool, body io.ReadCloser) errs.Reach {
 		return errs.ReachConnected
 	}
 	return errs.ReachUnconnected
+}
+
+// isDump reports whether a connection is that of [net/http/httputil.DumpRequestOut],
+// which sends a request to nowhere to see it as it is written.
+func isDump(conn net.Conn) bool {
+	t := reflect.TypeOf(conn)
+	return t != nil && t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http/httputil"
 }
 
 // isHTTP1 reports whether a connection surely speaks HTTP/1, whose round trip

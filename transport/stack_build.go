@@ -12,6 +12,10 @@ import (
 // to base. It works under a [Client] and, for requests of any kind, under an
 // [http.Client].
 //
+// A base that wraps a transport without an Unwrap or a CloseIdleConnections method,
+// as otelhttp's does, hides that transport from both. A layer of the same round
+// tripper, made by [NewLayer], doesn't.
+//
 // base may be a built stack itself. Positions are checked in each stack by itself,
 // but two retries are found in both together.
 //

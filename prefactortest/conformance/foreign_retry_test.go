@@ -23,9 +23,11 @@ type foreignRetry struct {
 }
 
 func (r foreignRetry) layer() transport.Layer {
-	return transport.NewLayer("retry", transport.Retries, func(next http.RoundTripper) http.RoundTripper {
-		return trippingFunc(func(req *http.Request) (*http.Response, error) { return r.roundTrip(req, next) })
-	})
+	return transport.NewLayer("retry", transport.Retries, r.wrap)
+}
+
+func (r foreignRetry) wrap(next http.RoundTripper) http.RoundTripper {
+	return trippingFunc(func(req *http.Request) (*http.Response, error) { return r.roundTrip(req, next) })
 }
 
 func (r foreignRetry) roundTrip(req *http.Request, next http.RoundTripper) (*http.Response, error) {

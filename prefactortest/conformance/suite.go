@@ -39,11 +39,13 @@ func Hedged() SuiteOption { return func(s *suite) { s.hedged = true } }
 //   - that an error matches [errs.ErrExhausted]
 //
 // A call may then succeed or fail, whatever the fault. All else is checked. In
-// particular, a success isn't repeated, each attempt has the call's key, a
-// call is applied once at most and its error reports whether it may have been
-// applied, a request never comes earlier than a Retry-After header
-// allows, a call ends at
-// once when its context ends, and each response is bounded and closed.
+// particular, a success isn't repeated, each attempt has the call's key, a call is
+// applied once at most and its error reports whether it may have been applied, a
+// request never comes earlier than a Retry-After header allows, a call ends at once
+// when its context ends, and each response is bounded and closed.
+//
+// The storm and the tests over TCP run in real time. Their Config asks for waits of
+// milliseconds: build the retry with them, or the suite takes minutes.
 func OwnRetry() SuiteOption { return func(s *suite) { s.ownRetry = true } }
 
 // OwnAuth means that the stack sends credentials of its own in place of

@@ -236,6 +236,8 @@ func TestTestStackAcceptsCorrectStacks(t *testing.T) {
 		"a retry that gives up early":             {retrying(foreignRetry{only: http.StatusTooManyRequests}), ownRetry},
 		"a retry that waits beyond the deadline":  {retrying(foreignRetry{stubborn: true}), ownRetry},
 		"a retry of everything":                   {retrying(foreignRetry{everything: true}), ownRetry},
+		"a retry of its own, made whole":          {madeWhole(foreignRetry{}), ownRetry},
+		"a deaf and stubborn retry, made whole":   {madeWhole(foreignRetry{deaf: true, stubborn: true}), ownRetry},
 		"no retry":                                {edited(func(s transport.Stack, _ middleware.Config) transport.Stack { return s.Without("retry") }), ownRetry},
 		"a token of its own":                      {authorized(func(next http.RoundTripper) http.RoundTripper { return &tokenAdding{next: next} }), ownAuth},
 		"a token that is fetched again on a 401":  {authorized(func(next http.RoundTripper) http.RoundTripper { return refreshing{next} }), ownAuth},
@@ -258,6 +260,14 @@ var (
 func retrying(policy foreignRetry) conformance.Build {
 	return edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
 		return s.Replace("retry", policy.layer())
+	})
+}
+
+// madeWhole builds the default stack with another retry, which keeps to this
+// module's rules.
+func madeWhole(policy foreignRetry) conformance.Build {
+	return edited(func(s transport.Stack, _ middleware.Config) transport.Stack {
+		return s.Replace("retry", middleware.ForeignRetry(policy.wrap))
 	})
 }
 

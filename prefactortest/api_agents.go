@@ -18,12 +18,14 @@ type agent struct {
 	insertedAt, updatedAt                                time.Time
 }
 
-// An agentRecord is the current state of an agent, with what belongs to it.
+// An agentRecord is the current state of an agent, with what belongs to it. All
+// but now is guarded by the fake's lock.
 type agentRecord struct {
-	now        atomic.Pointer[agent]
-	instances  []*instanceRecord // guarded by the fake's lock
-	spans      []*spanRecord     // guarded by the fake's lock
-	byExternal map[string]bool   // its instances' external identifiers
+	now          atomic.Pointer[agent]
+	instances    []*instanceRecord
+	spans        []*spanRecord
+	byExternal   map[string]*instanceRecord // by external identifier
+	lastActivity time.Time
 }
 
 func (r *agentRecord) change(at time.Time, edit func(*agent)) {
@@ -32,8 +34,6 @@ func (r *agentRecord) change(at time.Time, edit func(*agent)) {
 	edit(&next)
 	r.now.Store(&next)
 }
-
-func (r *agentRecord) hasInstance(external string) bool { return r.byExternal[external] }
 
 // used updates the agent when an instance of the version is registered.
 func (r *agentRecord) used(v version, at time.Time) {
@@ -48,7 +48,7 @@ func (r *agentRecord) used(v version, at time.Time) {
 
 // addAgent stores a new agent. The fake's lock is held.
 func (s *store) addAgent(a *agent) *agentRecord {
-	r := &agentRecord{byExternal: make(map[string]bool)}
+	r := &agentRecord{byExternal: make(map[string]*instanceRecord)}
 	r.now.Store(a)
 	account := s.account(a.accountID)
 	account.agents = append(account.agents, r)

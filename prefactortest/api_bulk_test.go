@@ -54,8 +54,10 @@ func TestBulkRunsInOrder(t *testing.T) {
 	}
 	f.AssertTree(t, `
 		instance terminated (enough)
-		└── app:llm failed
-		    └── app:tool complete
+		├── app:llm failed
+		│   └── app:tool complete
+		├── prefactor:quality complete
+		└── prefactor:quality complete
 	`)
 }
 

@@ -58,6 +58,12 @@ var operations = []*operation{
 	{name: "agent_spans.list", method: "GET", route: "/agent_spans", item: "agent_spans/list",
 		prepare: listSpans},
 
+	{name: "alerts.raise", method: "POST", route: "/alerts/raise", write: true, ingestion: true, prepare: raiseAlert},
+	{name: "alerts.clear", method: "POST", route: "/alerts/clear", write: true, ingestion: true, prepare: clearAlert},
+	{name: "alerts.get", method: "GET", route: "/alerts/{id}", prepare: getAlert},
+	{name: "alerts.count", method: "GET", route: "/alerts/count", prepare: countAlerts},
+	{name: "alerts.list", method: "GET", route: "/alerts", prepare: listAlerts},
+
 	{name: "agents.create", method: "POST", route: "/agent", item: "agents/create",
 		write: true, accountOnly: true, prepare: createAgent},
 	{name: "agents.update", method: "PUT", route: "/agent/{id}", item: "agents/update",
@@ -142,8 +148,8 @@ var words = func() map[string]bool {
 
 // otherResources are resources of the API that the fake doesn't have.
 var otherResources = []string{
-	"account", "admin_user", "admin_user_invite", "agent_deployment", "agent_schema_version", "agent_version",
-	"alerts", "api_token", "environment", "integration", "person", "playground", "risk_profile", "team",
+	"account", "account_integration", "admin_user", "admin_user_invite", "agent_deployment", "agent_schema_version",
+	"agent_version", "api_token", "environment", "person", "playground", "risk_profile", "team",
 }
 
 // nearMisses describes an unmatched request and the most similar routes.

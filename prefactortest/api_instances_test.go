@@ -381,7 +381,7 @@ func TestInstanceFields(t *testing.T) {
 
 func TestShowInstance(t *testing.T) {
 	t.Parallel()
-	c := direct(t, prefactortest.New())
+	c := direct(t, prefactortest.New(prefactortest.WithToken("deploy", prefactortest.Grant{AgentID: "mine"})))
 	other := c.post("/agent", `{"details":{"name":"other"}}`).must(t)["id"].(string)
 	first := c.post("/agent_instance/register", `{"external_identifier":"run-7"}`).must(t)["id"].(string)
 	theirs := c.post("/agent_instance/register", `{"agent_id":"`+other+`","external_identifier":"run-8"}`).must(t)["id"].(string)
@@ -407,6 +407,7 @@ func TestShowInstance(t *testing.T) {
 	c.get("/agent_instance/show?agent_instance_id="+first+"&include_counts=yes").invalid(t, "include_counts", "invalid_value")
 	c.get("/agent_instance/show?agent_instance_id=nope").refused(t, 404, "not_found")
 	c.get("/agent_instance/show?external_identifier=nope").refused(t, 404, "not_found")
+	c.as("deploy").get("/agent_instance/show?external_identifier=run-7").refused(t, 404, "not_found")
 }
 
 func TestShowInstanceFlags(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A store holds the fake's records. Agents, instances and spans are immutable
+// A store holds the fake's records. Agents, instances, spans and alerts are immutable
 // values that a change replaces, so they can be read without the lock.
 type store struct {
 	ids      ids
@@ -19,9 +19,11 @@ type store struct {
 	agents    map[string]*agentRecord
 	instances map[string]*instanceRecord
 	spans     map[string]*spanRecord
+	alerts    map[string]*alertRecord
 
 	allInstances []*instanceRecord
 	allSpans     []*spanRecord
+	allAlerts    []*alertRecord
 
 	found  map[foundKey]string
 	writes int // counts the changes
@@ -33,6 +35,7 @@ type account struct {
 	agents    []*agentRecord
 	instances []*instanceRecord
 	spans     []*spanRecord
+	alerts    []*alertRecord
 }
 
 // A foundKey identifies something that is created when it is first mentioned:
@@ -48,6 +51,7 @@ func newStore(set settings) store {
 		agents:    make(map[string]*agentRecord),
 		instances: make(map[string]*instanceRecord),
 		spans:     make(map[string]*spanRecord),
+		alerts:    make(map[string]*alertRecord),
 		found:     make(map[foundKey]string),
 	}
 	s.agent(AgentID, AccountID, set.clock())

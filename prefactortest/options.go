@@ -26,7 +26,6 @@ type settings struct {
 	closeSpans         bool
 	requireSchemas     bool
 	bracketSortingOnly bool
-	topLevelPFIDs      bool
 	mismatchStatus     int
 }
 
@@ -136,12 +135,6 @@ func RequireSchemas() Option {
 // sorting[direction].
 func BracketSortingOnly() Option {
 	return func(s *settings) { s.bracketSortingOnly = true }
-}
-
-// TopLevelPFIDs puts the pfids of a pfids.generate response beside status. By
-// default they are under details.
-func TopLevelPFIDs() Option {
-	return func(s *settings) { s.topLevelPFIDs = true }
 }
 
 // MismatchStatus sets the status of the response to a known idempotency key

@@ -59,6 +59,7 @@ func (r *alertRecord) change(at time.Time, edit func(*Alert)) {
 
 // Alerts returns all alerts, oldest first.
 func (f *Fake) Alerts() []Alert {
+	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	list := make([]Alert, len(f.allAlerts))
@@ -70,6 +71,7 @@ func (f *Fake) Alerts() []Alert {
 
 // Alert returns the alert with the id, and whether there is one.
 func (f *Fake) Alert(id string) (Alert, bool) {
+	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.alerts[id]

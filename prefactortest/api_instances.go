@@ -156,6 +156,7 @@ func (s *RiskScore) ofType(schemaName string) *TypeRisk {
 // SetRiskScore sets the risk score of the instance with the id, and reports
 // whether there is one. The fake keeps score and its slices: don't change them.
 func (f *Fake) SetRiskScore(id string, score RiskScore) bool {
+	f.made()
 	defer f.journal.wake()
 	f.mu.Lock()
 	defer f.mu.Unlock()

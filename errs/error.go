@@ -26,6 +26,12 @@ type Error struct {
 	// such as a GET.
 	MaybeApplied bool
 
+	// Body returns the body as it was encoded, without the idempotency key; nil if
+	// the call had none. transport.RepeatOf sends it again. Body itself is nil if the
+	// call's input was wrong. It is a function so that no print of the error shows what
+	// was in the body.
+	Body func() []byte `json:"-"`
+
 	Err error // the failure, of one of the kinds
 }
 

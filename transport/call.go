@@ -23,6 +23,8 @@ type Call struct {
 
 	body    io.ReadCloser // the request's body, as Client made it
 	encoded []byte        // what body reads from
+	ready   bool          // the call's input makes a request
+	refusal error         // why the call can't be sent
 
 	key       atomic.Pointer[string]
 	latest    atomic.Pointer[reading]

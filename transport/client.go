@@ -145,6 +145,7 @@ func (c *Client) do(ctx context.Context, op *operation, in Input, set []Option) 
 		err = errs.NewCanceledError(ctx, nil)
 	}
 	if err != nil {
+		c.refuse(carrier, err)
 		return call.end(carrier, nil, err)
 	}
 	resp, err := c.next(req)
@@ -163,58 +164,102 @@ func (c *Client) do(ctx context.Context, op *operation, in Input, set []Option) 
 	return answer, nil
 }
 
-// request makes the request of a call: everything that doesn't change from one
-// attempt to the next.
-func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.Request, error) {
-	op := carrier.call.op
-	target, err := c.target(op, in)
-	if err != nil {
-		return nil, err
+// refuse shows a call that can't be sent to the layers that act once a call, such as
+// logs and audits. What they make of it doesn't change the call's error.
+func (c *Client) refuse(carrier *callContext, err error) {
+	carrier.call.refusal = err
+	target := *c.base
+	target.Path += carrier.call.op.route.template
+	if resp, err := c.next(newRequest(carrier, &target)); err == nil {
+		_ = resp.Body.Close()
 	}
-	req := (&http.Request{
-		Method: op.method,
+}
+
+// refusals is a part of every stack: it ends a call that can't be sent, after the
+// layers that act once a call have seen it.
+var refusals = NewLayerFunc("refusals", Anywhere, func(req *http.Request, next Next) (*http.Response, error) {
+	if call := CallFrom(req.Context()); call != nil && call.refusal != nil {
+		closeBody(req)
+		return nil, call.refusal
+	}
+	return next(req)
+})
+
+// newRequest returns the request of a call, without a body.
+func newRequest(carrier *callContext, target *url.URL) *http.Request {
+	return (&http.Request{
+		Method: carrier.call.op.method,
 		URL:    target,
 		Host:   target.Host,
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: make(http.Header, 8),
 	}).WithContext(carrier)
+}
 
+// request makes the request of a call: everything that doesn't change from one
+// attempt to the next.
+func (c *Client) request(carrier *callContext, in Input, opts *options) (*http.Request, error) {
 	call := &carrier.call
-	if in.Check != nil {
-		if err := in.Check.Validate(); err != nil {
-			return nil, err
-		}
+	target, err := c.target(call.op, in)
+	if err != nil {
+		return nil, err
 	}
-	if v, ok := in.Body.(Validator); ok {
-		if err := v.Validate(); err != nil {
-			return nil, err
-		}
-	}
-	if in.Body != nil {
-		if call.encoded, err = encodeBody(in.Body); err != nil {
-			return nil, err
-		}
-		setBody(req, call.encoded, call)
-		call.body = req.Body
-		req.Header.Set("Content-Type", "application/json")
+	if err := call.encode(in, opts); err != nil {
+		return nil, err
 	}
 	if err := checkHeader(opts.header); err != nil {
 		return nil, err
 	}
+	req := newRequest(carrier, target)
+	if call.encoded != nil {
+		setBody(req, call.encoded, call)
+		call.body = req.Body
+		req.Header.Set("Content-Type", "application/json")
+	}
 	for name, values := range opts.header {
 		req.Header[name] = values
 	}
-	if safeMethod(op.method) {
+	if err := opts.setKey(req); err != nil {
+		return nil, err
+	}
+	call.ready = true
+	return req, nil
+}
+
+// setKey gives a request the caller's idempotency key.
+func (o *options) setKey(req *http.Request) error {
+	if safeMethod(req.Method) {
 		req.Header.Del(KeyHeader)
-		return req, nil
+		return nil
 	}
-	if opts.keySet {
-		if err := ValidateKey(opts.key); err != nil {
-			return nil, err
+	if o.keySet {
+		if err := ValidateKey(o.key); err != nil {
+			return err
 		}
-		req.Header.Add(KeyHeader, opts.key) // a second one is found by SetKey
+		req.Header.Add(KeyHeader, o.key) // a second one is found by SetKey
 	}
-	return req, SetKey(req, nil)
+	return SetKey(req, nil)
+}
+
+// encode checks the input of a call and encodes its body.
+func (c *Call) encode(in Input, opts *options) (err error) {
+	if opts.repeat != nil {
+		return c.repeat(opts)
+	}
+	if in.Check != nil {
+		if err := in.Check.Validate(); err != nil {
+			return err
+		}
+	}
+	if v, ok := in.Body.(Validator); ok {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
+	if in.Body != nil {
+		c.encoded, err = encodeBody(in.Body)
+	}
+	return err
 }
 
 // encodeBody returns the JSON of a body. Values that are meant as JSON text, or to

@@ -41,9 +41,19 @@ func (c *Call) end(ctx context.Context, resp *http.Response, err error) (*Answer
 		Key:          c.Key(),
 		Attempts:     attempts,
 		Elapsed:      time.Since(c.started),
+		Body:         c.sentBody(),
 		MaybeApplied: !safeMethod(c.op.method) && (c.ledger.maybeApplied() || pastTheWire(status, err, attempts) || sends == 0 && status > 0 && errs.MaybeApplied(err)),
 		Err:          err,
 	}
+}
+
+// sentBody returns the Body of an [errs.Error].
+func (c *Call) sentBody() func() []byte {
+	if !c.ready {
+		return nil
+	}
+	body := c.encoded
+	return func() []byte { return body }
 }
 
 // MaybeApplied reports whether the server may have carried out what was sent for

@@ -17,6 +17,7 @@ type options struct {
 	header  http.Header
 	timeout *time.Duration // nil for none
 	meta    *Meta
+	repeat  error // of the call that is repeated; nil if none is
 }
 
 // nilOption is the error for the option at index i of its list.

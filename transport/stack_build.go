@@ -26,12 +26,17 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 		return nil, err
 	}
 	b := &built{base: base, outer: base}
-	if inner, ok := As[*built](base); ok {
+	gate := s.gate()
+	if inner, ok := As[*built](base); ok { // which has a wire and a gate
 		b.retries = inner.retries
-	} else { // a stack on a stack has its wire already
+		gate = -1
+	} else {
 		b.outer = newWire(base)
 	}
-	for _, e := range slices.Backward(s.entries) {
+	if gate == len(s.entries) {
+		b.outer = refusals.wrap(b.outer)
+	}
+	for i, e := range slices.Backward(s.entries) {
 		b.retries = b.retries || e.scope == Retries
 		rt := e.wrap(b.outer)
 		if rt == nil {
@@ -49,9 +54,21 @@ func (s Stack) RoundTripper(base http.RoundTripper) (http.RoundTripper, error) {
 			}
 		}
 		b.outer = complete(rt, b.outer)
+		if i == gate {
+			b.outer = refusals.wrap(b.outer)
+		}
 	}
 	b.next = nextOf(b.outer)
 	return b, nil
+}
+
+// gate returns the index of the outermost layer that may act more than once a call;
+// the number of layers if none may.
+func (s Stack) gate() int {
+	if i := s.index(func(e entry) bool { return e.scope == PerAttempt || e.scope.repeats() }); i >= 0 {
+		return i
+	}
+	return len(s.entries)
 }
 
 var errNoRequest = &errs.ClientError{Field: "request", Problem: "is nil, or has no URL or no header: make it with http.NewRequestWithContext"}

@@ -39,7 +39,7 @@ func (f *Fake) performBulk(c *call) *reply {
 	if known != nil {
 		return known
 	}
-	r, ok := f.runItems(items)
+	r, ok := f.runItems(c, items)
 	if ok {
 		f.mu.Lock()
 		f.remember(c, print, r)
@@ -48,12 +48,15 @@ func (f *Fake) performBulk(c *call) *reply {
 	return r
 }
 
-// runItems returns the reply and whether every item succeeded.
-func (f *Fake) runItems(items []*call) (r *reply, ok bool) {
+// runItems returns the reply to c and whether every item succeeded.
+func (f *Fake) runItems(c *call, items []*call) (r *reply, ok bool) {
 	doc := bulkDoc{Status: "success", Outputs: make(map[string]jsontext.Value, len(items))}
 	r = newReply(http.StatusOK, doc)
-	for _, item := range items {
+	for n, item := range items {
 		out := f.runItem(item)
+		for _, field := range item.dropped {
+			c.dropped = append(c.dropped, fmt.Sprintf("items.%d.%s", n, field))
+		}
 		doc.Outputs[item.bodyKey] = out.encoded()
 		r.committed = r.committed || out.committed
 		if !out.ok() {

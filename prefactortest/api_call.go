@@ -1,7 +1,10 @@
 package prefactortest
 
 import (
+	"maps"
 	"mime"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,7 +26,8 @@ type call struct {
 
 	set         *settings
 	errs        []fieldError
-	bodyProblem string // why the body isn't a JSON object
+	dropped     []string // see Exchange.Dropped
+	bodyProblem string   // why the body isn't a JSON object
 }
 
 // newCall parses a request.
@@ -50,7 +54,7 @@ func newCall(f *Fake, r request) *call {
 func (c *call) setBody(doc map[string]jsontext.Value) {
 	c.body = newParams(c, doc)
 	c.bodyKey = c.body.text("idempotency_key", optional)
-	if c.bodyKey == "" && !c.set.strict && c.body.kind("details") == '{' {
+	if c.bodyKey == "" && c.set.unknown == ignoreUnknown && c.body.kind("details") == '{' {
 		c.bodyKey = c.body.object("details", optional).text("idempotency_key", optional)
 	}
 }
@@ -126,6 +130,24 @@ func (c *call) checkKey() {
 }
 
 func (c *call) refuse(e fieldError) { c.errs = append(c.errs, e) }
+
+// unknown refuses, notes or ignores the fields or parameters of given that
+// aren't known.
+func unknown[V any](c *call, given map[string]V, known []string, path ...string) {
+	if c.set.unknown == ignoreUnknown {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		at := append(slices.Clone(path), name)
+		switch {
+		case slices.Contains(known, name):
+		case c.set.unknown == refuseUnknown:
+			c.refuse(invalidValue("is not known to this operation", at...))
+		case !slices.Contains(c.dropped, strings.Join(at, ".")): // a flat bulk item is checked twice
+			c.dropped = append(c.dropped, strings.Join(at, "."))
+		}
+	}
+}
 
 // invalid returns nil if every field of the call is valid.
 func (c *call) invalid() *failure {

@@ -313,7 +313,7 @@ func readSchemaVersion(body *params) schemaVersion {
 	legacy := p.object("span_schemas", optional)
 	p.raw("span_result_schemas", optional)
 	p.list("quality_schemas", optional)
-	p.raw("quality_schema", optional)
+	p.outdated("quality_schema")
 	if p.value("span_type_schemas", optional) == nil {
 		for name := range legacy.doc {
 			s.spanTypes[name] = true
@@ -442,8 +442,7 @@ func recordQuality(f *Fake, c *call) action {
 
 func updateInstance(f *Fake, c *call) action {
 	details := c.body.object("details", needed)
-	payload := details.raw("quality_payload", optional)
-	given := details.has("quality_payload")
+	payload, given := details.outdated("quality_payload")
 	details.done()
 	return changeInstance(f, c, func(r *instanceRecord, now time.Time) *failure {
 		r.change(now, func(i *Instance) {

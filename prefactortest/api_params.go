@@ -46,7 +46,7 @@ func (p *params) has(name string) bool {
 
 // value returns the field, or nil if it is absent or null.
 func (p *params) value(name string, need presence) jsontext.Value {
-	if p.call.set.strict {
+	if p.call.set.unknown != ignoreUnknown {
 		p.known = append(p.known, name)
 	}
 	v := p.doc[name]
@@ -157,14 +157,14 @@ func (p *params) list(name string, need presence) []jsontext.Value {
 	return list
 }
 
-// done refuses, in strict mode, the fields that weren't read.
-func (p *params) done() {
-	if !p.call.set.strict {
-		return
+// outdated returns an object in a field that the API doesn't have any more, and
+// whether the fake takes the field and has it.
+func (p *params) outdated(name string) (v jsontext.Value, given bool) {
+	if p.call.set.unknown == dropUnknown {
+		return nil, false
 	}
-	for name := range p.doc {
-		if !slices.Contains(p.known, name) {
-			p.refuse(name, "is not a field of this operation")
-		}
-	}
+	return p.raw(name, optional), p.has(name)
 }
+
+// done ends the reading: the other fields are unknown.
+func (p *params) done() { unknown(p.call, p.doc, p.known, p.path...) }

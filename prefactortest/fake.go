@@ -36,6 +36,9 @@ func New(opts ...Option) *Fake {
 	for _, opt := range opts {
 		opt(&f.set)
 	}
+	if f.set.strict && f.set.unknown == ignoreUnknown {
+		f.set.unknown = refuseUnknown
+	}
 	f.journal = newJournal(f.set.journalLimit)
 	f.script = newScript(f.set.seed)
 	f.store = newStore(f.set)
@@ -102,7 +105,7 @@ func (f *Fake) serve(r request) *delivery {
 	d := &delivery{cut: -1}
 	if fault == nil || fault.runs() {
 		rep := f.answer(c)
-		x.Committed, x.Replay = rep.committed, rep.replay
+		x.Committed, x.Replay, x.Dropped = rep.committed, rep.replay, c.dropped
 		d.status, d.body = rep.status, rep.encoded()
 	}
 	if fault != nil {

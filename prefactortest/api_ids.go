@@ -1,6 +1,8 @@
 package prefactortest
 
 import (
+	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -67,4 +69,35 @@ func isPFID(s string) bool {
 // partition returns the partition of a PFID.
 func partition(id string) string {
 	return id[pfidTimeChars : pfidTimeChars+pfidPartitionChars]
+}
+
+// A pfidsDoc is the response with generated PFIDs: at the top level, as the API
+// documents it, and under details, where older clients read it.
+type pfidsDoc struct {
+	statusDoc
+	pfidList
+	Details pfidList `json:"details"`
+}
+
+type pfidList struct {
+	AccountID string   `json:"account_id"`
+	PFIDs     []string `json:"pfids"`
+}
+
+func generatePFIDs(f *Fake, c *call) action {
+	const most = 1000
+	count := c.body.number("count")
+	account := cmp.Or(c.body.id("account_id", optional), c.grant.AccountID)
+	if c.body.has("count") && (count < 1 || count > most) {
+		c.body.refuse("count", fmt.Sprintf("must be between 1 and %d", most))
+	}
+	return func() (any, *failure) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		list := pfidList{AccountID: account, PFIDs: make([]string, count)}
+		for i := range list.PFIDs {
+			list.PFIDs[i] = f.ids.next(account)
+		}
+		return pfidsDoc{statusDoc{"success"}, list, list}, nil
+	}
 }

@@ -77,8 +77,18 @@ var (
 	operationsByItem  = index(func(op *operation) string { return op.item })
 )
 
-func ping(*Fake, *call) action {
-	return func() (any, *failure) { return statusDoc{Status: "success"}, nil }
+// A tokenDoc describes the token of a ping.
+type tokenDoc struct {
+	TokenType string `json:"token_type"`
+	AgentID   string `json:"agent_id,omitzero"` // of a deployment token
+}
+
+func ping(_ *Fake, c *call) action {
+	token := tokenDoc{"api_session_account_scope", c.grant.AgentID}
+	if c.grant.AgentID != "" {
+		token.TokenType = "api_session_agent_deployment_scope"
+	}
+	return func() (any, *failure) { return success(token), nil }
 }
 
 func index(key func(*operation) string) map[string]*operation {

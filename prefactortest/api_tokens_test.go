@@ -33,7 +33,7 @@ func TestAuthorization(t *testing.T) {
 			case err != nil:
 				t.Error(err)
 			case tt.ok:
-				wantJSON(t, a.body, `{"status":"success"}`)
+				wantJSON(t, a.body, `{"status":"success","details":{"token_type":"api_session_account_scope"}}`)
 			default:
 				a.refused(t, 401, "bad_authtoken")
 			}
@@ -83,6 +83,9 @@ func TestDeploymentToken(t *testing.T) {
 	details := c.post("/agent_instance/register", `{}`).must(t)
 	if details["agent_id"] != agent || details["environment_id"] != environment {
 		t.Errorf("agent and environment weren't derived: %v", details)
+	}
+	if ping := c.get("/ping").must(t); ping["token_type"] != "api_session_agent_deployment_scope" || ping["agent_id"] != agent {
+		t.Errorf("ping describes the token as %v", ping)
 	}
 	mine := details["id"].(string)
 	mySpan := c.span(mine, "active")

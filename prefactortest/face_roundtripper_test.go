@@ -98,7 +98,7 @@ func TestRoundTripperResponse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.Status != "200 OK" || resp.Proto != "HTTP/1.1" || resp.ContentLength != 20 || resp.Request != req {
+	if resp.Status != "200 OK" || resp.Proto != "HTTP/1.1" || resp.ContentLength != int64(len(f.Journal()[0].Answer)) || resp.Request != req {
 		t.Errorf("got %+v", resp)
 	}
 	resp.Body.Close()

@@ -27,7 +27,6 @@ type settings struct {
 	closeSpans         bool
 	requireSchemas     bool
 	bracketSortingOnly bool
-	topLevelPFIDs      bool
 	mismatchStatus     int
 }
 
@@ -165,12 +164,6 @@ func RequireSchemas() Option {
 // sorting[direction].
 func BracketSortingOnly() Option {
 	return func(s *settings) { s.bracketSortingOnly = true }
-}
-
-// TopLevelPFIDs puts the pfids of a pfids.generate response beside status. By
-// default they are under details.
-func TopLevelPFIDs() Option {
-	return func(s *settings) { s.topLevelPFIDs = true }
 }
 
 // MismatchStatus sets the status of the response to a known idempotency key

@@ -195,6 +195,6 @@ func ExampleRead() {
 	_, err := examplePing(exampleClient(exampleStack().PerCall(sizes)))
 	fmt.Println(err)
 	// Output:
-	// 200 {"status":"success"}
+	// 200 {"status":"success","details":{"token_type":"api_session_account_scope"}}
 	// <nil>
 }

@@ -1,6 +1,7 @@
 package prefactortest_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -49,8 +50,12 @@ func TestGeneratePFIDs(t *testing.T) {
 	for _, count := range []string{"0", "-1", "1001", "1.5", `"3"`, "1e3"} {
 		c.post("/pfid/generate", `{"count":`+count+`}`).invalid(t, "count", "invalid_value")
 	}
-	top := direct(t, prefactortest.New(prefactortest.TopLevelPFIDs())).post("/pfid/generate", `{"count":2}`)
-	if list, _ := top.doc["pfids"].([]any); len(list) != 2 || top.doc["details"] != nil || top.doc["status"] != "success" {
-		t.Errorf("at the top level: %s", top.body)
+	a := c.post("/pfid/generate", `{"count":2}`)
+	details := a.must(t)
+	if list, _ := details["pfids"].([]any); len(list) != 2 || !reflect.DeepEqual(a.doc["pfids"], details["pfids"]) {
+		t.Errorf("not the same two ids at the top level and under details: %s", a.body)
+	}
+	if a.doc["account_id"] != prefactortest.AccountID || details["account_id"] != prefactortest.AccountID || a.doc["status"] != "success" {
+		t.Errorf("not a success with the token's account: %s", a.body)
 	}
 }

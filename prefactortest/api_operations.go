@@ -75,6 +75,7 @@ var operations = []*operation{
 var (
 	operationsByRoute = index(func(op *operation) string { return op.method + " " + op.route })
 	operationsByItem  = index(func(op *operation) string { return op.item })
+	operationsByName  = index(func(op *operation) string { return op.name })
 )
 
 // A tokenDoc describes the token of a ping.

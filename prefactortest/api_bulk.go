@@ -3,7 +3,6 @@ package prefactortest
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -76,20 +75,13 @@ func (f *Fake) runItem(item *call) *reply {
 // readItems makes a call of each item. An item without a known type or its own
 // key makes the whole request invalid.
 func readItems(f *Fake, c *call) []*call {
-	values := c.body.list("items", needed)
-	if c.body.kind("items") == '[' && len(values) == 0 {
+	objects := c.body.objects("items", needed)
+	if len(objects) == 0 && len(c.errs) == 0 {
 		c.refuse(required("items"))
 	}
-	items := make([]*call, 0, len(values))
-	seen := make(map[string]bool, len(values))
-	for n, v := range values {
-		at := []string{"items", strconv.Itoa(n)}
-		doc, problem := decodeObject(v)
-		if problem != "" {
-			c.refuse(invalidValue("must be an object", at...))
-			continue
-		}
-		p := newParams(c, doc, at...)
+	items := make([]*call, 0, len(objects))
+	seen := make(map[string]bool, len(objects))
+	for _, p := range objects {
 		op := operationsByItem[p.text("_type", needed)]
 		if op == nil && p.has("_type") {
 			p.refuse("_type", "is not an operation that the fake knows in bulk")
@@ -104,7 +96,7 @@ func readItems(f *Fake, c *call) []*call {
 		}
 		seen[key] = true
 		if op != nil {
-			items = append(items, newItem(f, c, op, doc))
+			items = append(items, newItem(f, c, op, p.doc))
 		}
 	}
 	return items

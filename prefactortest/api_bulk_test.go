@@ -102,7 +102,7 @@ func TestBulkRefuses(t *testing.T) {
 		{"items that aren't a list", `{"items":{}}`, "items", "invalid_value"},
 		{"an item that isn't an object", `{"items":[1]}`, "items.0", "invalid_value"},
 		{"no type", bulk(ok, `"idempotency_key":"87654321"`), "items.1._type", "required"},
-		{"an unknown type", bulk(ok, `"_type":"environments/list","idempotency_key":"87654321"`), "items.1._type", "invalid_value"},
+		{"an unknown type", bulk(ok, `"_type":"persons/list","idempotency_key":"87654321"`), "items.1._type", "invalid_value"},
 		{"no key", bulk(ok, `"_type":"agents/list"`), "items.1.idempotency_key", "required"},
 		{"a short key", bulk(ok, `"_type":"agents/list","idempotency_key":"1234567"`), "items.1.idempotency_key", "invalid_value"},
 		{"a key twice", bulk(ok, ok), "items.1.idempotency_key", "invalid_value"},

@@ -45,7 +45,7 @@ type Instance struct {
 	// Instance.
 	SpanCounts SpanCounts
 
-	schemas map[string]bool // the declared span schemas
+	schemas map[string]spanTypeDoc // the declared span schemas
 }
 
 // SpanCounts counts an instance's spans by status.
@@ -221,7 +221,7 @@ func registerInstance(f *Fake, c *call) action {
 	environmentID := cmp.Or(c.body.text("environment_id", optional), c.grant.EnvironmentID, EnvironmentID)
 	external := c.body.text("external_identifier", optional)
 	purpose := cmp.Or(c.body.oneOf("purpose", optional, "live", "smoke_test", "eval"), "live")
-	c.body.flag("update_current_version")
+	deploys := c.body.flag("update_current_version")
 	version := readVersion(c.body)
 	schema := readSchemaVersion(c.body)
 
@@ -239,29 +239,32 @@ func registerInstance(f *Fake, c *call) action {
 		}
 		now := f.set.clock()
 		agent.used(version, now)
+		a := agent.now.Load()
+		var schemas *entry
+		if schema.given {
+			schemas = f.schemaVersion(a, schema)
+		}
+		agentVersion, deployment := f.agentVersion(a, version, schemas), f.deployment(a.accountID, agentID, environmentID)
+		if deploys {
+			f.deploy(deployment, agentVersion)
+		}
 		r := f.addInstance(agent, &Instance{
 			ID:                 cmp.Or(id, f.ids.next(agentID)),
 			AccountID:          c.grant.AccountID,
 			AgentID:            agentID,
-			AgentVersionID:     f.find("agent_version", agentID, version.externalIdentifier),
-			AgentDeploymentID:  f.find("agent_deployment", agentID, environmentID),
+			AgentVersionID:     agentVersion.id,
+			AgentDeploymentID:  deployment.id,
 			EnvironmentID:      environmentID,
 			ExternalIdentifier: external,
 			Purpose:            purpose,
 			Status:             pending,
 			InsertedAt:         now,
 			UpdatedAt:          now,
-			schemas:            schema.spanTypes,
+			schemas:            schema.SpanTypes,
 		})
-		doc := registeredDoc{detailsDoc: r.details()}
-		if schema.given {
-			doc.AgentSchemaVersion = &schemaVersionDoc{
-				ID:                 f.find("agent_schema_version", agentID, schema.externalIdentifier),
-				AccountID:          c.grant.AccountID,
-				AgentID:            agentID,
-				ExternalIdentifier: schema.externalIdentifier,
-				InsertedAt:         stamp(now),
-			}
+		doc := registeredDoc{detailsDoc: r.details(), AgentVersion: agentVersion.doc()}
+		if schemas != nil {
+			doc.AgentSchemaVersion = schemas.doc()
 		}
 		return doc, nil
 	}
@@ -270,64 +273,8 @@ func registerInstance(f *Fake, c *call) action {
 // A registeredDoc is the response to a registration.
 type registeredDoc struct {
 	detailsDoc
-	AgentSchemaVersion *schemaVersionDoc `json:"agent_schema_version,omitzero"`
-}
-
-type schemaVersionDoc struct {
-	ID                 string  `json:"id"`
-	AccountID          string  `json:"account_id"`
-	AgentID            string  `json:"agent_id"`
-	ExternalIdentifier string  `json:"external_identifier"`
-	InsertedAt         *string `json:"inserted_at"`
-}
-
-// A version is the agent's version in a registration.
-type version struct{ externalIdentifier, name, description string }
-
-func readVersion(body *params) version {
-	p := body.object("agent_version", optional)
-	v := version{
-		externalIdentifier: p.text("external_identifier", optional),
-		name:               p.text("name", optional),
-		description:        p.text("description", optional),
-	}
-	p.raw("runtime_environment", optional)
-	p.done()
-	return v
-}
-
-// A schemaVersion is the version of the span schemas in a registration.
-type schemaVersion struct {
-	given              bool
-	externalIdentifier string
-	spanTypes          map[string]bool
-}
-
-func readSchemaVersion(body *params) schemaVersion {
-	p := body.object("agent_schema_version", optional)
-	s := schemaVersion{
-		given:              p.doc != nil,
-		externalIdentifier: p.text("external_identifier", optional),
-		spanTypes:          make(map[string]bool),
-	}
-	legacy := p.object("span_schemas", optional)
-	p.raw("span_result_schemas", optional)
-	p.list("quality_schemas", optional)
-	p.outdated("quality_schema")
-	if p.value("span_type_schemas", optional) == nil {
-		for name := range legacy.doc {
-			s.spanTypes[name] = true
-		}
-	}
-	for _, v := range p.list("span_type_schemas", optional) {
-		doc, problem := decodeObject(v)
-		if problem != "" {
-			p.refuse("span_type_schemas", "must hold objects")
-		}
-		s.spanTypes[newParams(body.call, doc, p.at("span_type_schemas")...).text("name", optional)] = true
-	}
-	p.done()
-	return s
+	AgentVersion       any `json:"agent_version"`
+	AgentSchemaVersion any `json:"agent_schema_version,omitzero"`
 }
 
 // addInstance stores a new instance. The fake's lock is held.

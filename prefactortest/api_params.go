@@ -148,6 +148,31 @@ func (p *params) object(name string, need presence) *params {
 	return newParams(p.call, doc, p.at(name)...)
 }
 
+// record returns an object as its JSON text. Fields that aren't in known are
+// unknown.
+func (p *params) record(name string, known ...string) jsontext.Value {
+	v := p.raw(name, optional)
+	doc, _ := members(v) // its syntax was checked with the body
+	unknown(p.call, doc, known, p.at(name)...)
+	return v
+}
+
+// objects returns the elements of an array of objects.
+func (p *params) objects(name string, need presence) []*params {
+	values := p.list(name, need)
+	objects := make([]*params, 0, len(values))
+	for n, v := range values {
+		at := append(p.at(name), strconv.Itoa(n))
+		doc, ok := members(v)
+		if !ok {
+			p.call.refuse(invalidValue("must be an object", at...))
+			continue
+		}
+		objects = append(objects, newParams(p.call, doc, at...))
+	}
+	return objects
+}
+
 // list returns the elements of an array.
 func (p *params) list(name string, need presence) []jsontext.Value {
 	var list []jsontext.Value

@@ -187,7 +187,7 @@ func (f *Fake) checkSpan(i *Instance, s *Span, at func(string) []string) *failur
 	if s.ParentSpanID != "" && !f.isParent(i, s.ParentSpanID) {
 		wrong = append(wrong, invalidValue("does not exist", at("parent_span_id")...))
 	}
-	if f.set.requireSchemas && !i.schemas[s.SchemaName] {
+	if _, declared := i.schemas[s.SchemaName]; f.set.requireSchemas && !declared {
 		wrong = append(wrong, invalidValue("has no schema", at("schema_name")...))
 	}
 	if wrong == nil {

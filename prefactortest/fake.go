@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Fake is an in-memory Prefactor API server: it holds agents,
@@ -57,7 +58,8 @@ func (f *Fake) Connections() int { return int(f.connections.Load()) }
 func (f *Fake) AddToken(token string, grant Grant) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.grant(token, grant)
+	f.grant(token, grant, time.Time{})
+	f.writes++
 }
 
 // RevokeToken makes the fake refuse token from the next request on, with
@@ -65,7 +67,10 @@ func (f *Fake) AddToken(token string, grant Grant) {
 func (f *Fake) RevokeToken(token string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.tokens, token)
+	if t := f.tokens[token]; t != nil {
+		t.status, t.updatedAt = revoked, f.set.clock()
+		f.writes++
+	}
 }
 
 // Wait returns nil as soon as cond is true. It calls cond at once, then after
@@ -141,12 +146,14 @@ func (f *Fake) answer(c *call) *reply {
 // refused.
 func (f *Fake) authorize(c *call) *failure {
 	scheme, token, _ := strings.Cut(c.authorization, " ")
+	now := f.set.clock()
 	f.mu.Lock()
-	grant, known := f.tokens[token]
-	f.mu.Unlock()
-	if !known || token == BadToken || !strings.EqualFold(scheme, "Bearer") {
+	defer f.mu.Unlock()
+	t := f.tokens[token]
+	if !t.accepted(now) || !strings.EqualFold(scheme, "Bearer") {
 		return &failure{status: 401, code: "bad_authtoken", message: "Token expired or not known"}
 	}
-	c.grant = grant
-	return grant.allows(c.op)
+	t.lastUsedAt = now
+	c.grant = t.grant
+	return c.grant.allows(c.op)
 }

@@ -102,6 +102,7 @@ func TestRegistrationsCreateVersions(t *testing.T) {
 	same := register("1", "llm", "")
 	otherVersion := register("2", "llm", "")
 	otherSchema := register("1", "tool", `,"update_current_version":true`)
+	register("1", "llm", "") // deploys nothing
 	for _, tt := range []struct {
 		name            string
 		a               answer

@@ -180,7 +180,7 @@ func TestSwitches(t *testing.T) {
 		body               string
 		without, with      int
 	}{
-		{name: "any-ids", path: "/agent_instance/register", body: `{"id":"mine"}`, without: 422, with: 200},
+		{name: "any-ids,bracket-sorting-only", path: "/agent_instance/register", body: `{"id":"mine"}`, without: 422, with: 200},
 		{name: "bracket-sorting-only", method: "GET", path: "/agent?sorting=-id", without: 200, with: 422},
 		{name: "any-ids,cancel-active", path: "/agent_instance/$/finish", body: `{"status":"cancelled"}`, without: 409, with: 200},
 		{name: "mismatch-422", path: "/agent_instance/register", before: []string{`{` + key + `}`}, body: `{"purpose":"eval",` + key + `}`, without: 409, with: 422},

@@ -4,21 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 const bulkExecute = "bulk.execute"
 
 // shortestItemKey is the least length of a bulk item's key, in characters.
 const shortestItemKey = 8
-
-// A bulkDoc is the response to a bulk request: the envelope of each item that
-// was run, by the item's key.
-type bulkDoc struct {
-	Status  string                    `json:"status"`
-	Outputs map[string]jsontext.Value `json:"outputs"`
-}
 
 // performBulk runs the items in order and stops at the first that fails.
 // Each item has its own idempotency key. The key of the whole request, in the
@@ -31,9 +22,8 @@ func (f *Fake) performBulk(c *call) *reply {
 	if problem := c.invalid(); problem != nil {
 		return fail(problem)
 	}
-	print := c.print()
 	f.mu.Lock()
-	known := f.recall(c, print)
+	known := f.recall(c)
 	f.mu.Unlock()
 	if known != nil {
 		return known
@@ -41,7 +31,7 @@ func (f *Fake) performBulk(c *call) *reply {
 	r, ok := f.runItems(c, items)
 	if ok {
 		f.mu.Lock()
-		f.remember(c, print, r)
+		f.remember(c, r)
 		f.mu.Unlock()
 	}
 	return r
@@ -49,20 +39,24 @@ func (f *Fake) performBulk(c *call) *reply {
 
 // runItems returns the reply to c and whether every item succeeded.
 func (f *Fake) runItems(c *call, items []*call) (r *reply, ok bool) {
-	doc := bulkDoc{Status: "success", Outputs: make(map[string]jsontext.Value, len(items))}
-	r = newReply(http.StatusOK, doc)
+	r, ok = &reply{status: http.StatusOK}, true
+	outputs := []byte(`{"status":"success","outputs":{`)
 	for n, item := range items {
 		out := f.runItem(item)
 		for _, field := range item.dropped {
 			c.dropped = append(c.dropped, fmt.Sprintf("items.%d.%s", n, field))
 		}
-		doc.Outputs[item.bodyKey] = out.encoded()
+		if n > 0 {
+			outputs = append(outputs, ',')
+		}
+		outputs = append(append(appendQuoted(outputs, item.bodyKey), ':'), out.encoded()...)
 		r.committed = r.committed || out.committed
-		if !out.ok() {
-			return r, false
+		if ok = out.ok(); !ok {
+			break
 		}
 	}
-	return r, true
+	r.doc = encodedDoc(append(outputs, "}}"...))
+	return r, ok
 }
 
 func (f *Fake) runItem(item *call) *reply {
@@ -96,18 +90,20 @@ func readItems(f *Fake, c *call) []*call {
 		}
 		seen[key] = true
 		if op != nil {
-			items = append(items, newItem(f, c, op, p.doc))
+			items = append(items, newItem(f, c, op, p))
 		}
 	}
 	return items
 }
 
-// newItem makes the call that doc, an item of c, describes. It takes doc over.
-func newItem(f *Fake, c *call, op *operation, doc map[string]jsontext.Value) *call {
-	item := &call{op: op, grant: c.grant, inBulk: true, set: &f.set}
+// newItem makes the call that p, an item of c, describes. It takes p's fields
+// over.
+func newItem(f *Fake, c *call, op *operation, p *params) *call {
+	item := &call{op: op, grant: c.grant, inBulk: true, text: p.json, set: &f.set}
+	doc := p.doc
 	delete(doc, "_type")
 	if op.itemID != "" {
-		item.id = newParams(item, doc).text(op.itemID, needed)
+		item.id = (&params{call: item, doc: doc}).text(op.itemID, needed)
 		delete(doc, op.itemID)
 	}
 	item.setBody(doc)
@@ -115,7 +111,7 @@ func newItem(f *Fake, c *call, op *operation, doc map[string]jsontext.Value) *ca
 		// The fields of an item that reads are its query parameters.
 		delete(doc, "idempotency_key")
 		item.query = &query{call: item, values: queryOf(doc)}
-		item.body = newParams(item, nil)
+		item.body = &params{call: item}
 		return item
 	}
 	item.query = &query{call: item}

@@ -19,6 +19,7 @@ type call struct {
 	grant         Grant
 	id            string // from the route
 	inBulk        bool
+	text          []byte // the body
 	body          *params
 	query         *query
 	headerKey     string
@@ -37,6 +38,7 @@ func newCall(f *Fake, r request) *call {
 		path:          r.url.EscapedPath(),
 		authorization: r.header.Get("Authorization"),
 		headerKey:     r.header.Get("Idempotency-Key"),
+		text:          r.body,
 		set:           &f.set,
 	}
 	c.op, c.id = route(c.method, c.path)
@@ -52,7 +54,7 @@ func newCall(f *Fake, r request) *call {
 
 // setBody sets the call's body and its idempotency key.
 func (c *call) setBody(doc map[string]jsontext.Value) {
-	c.body = newParams(c, doc)
+	c.body = &params{call: c, doc: doc}
 	c.bodyKey = c.body.text("idempotency_key", optional)
 	if c.bodyKey == "" && c.set.unknown == ignoreUnknown && c.body.kind("details") == '{' {
 		c.bodyKey = c.body.object("details", optional).text("idempotency_key", optional)
@@ -132,19 +134,19 @@ func (c *call) checkKey() {
 func (c *call) refuse(e fieldError) { c.errs = append(c.errs, e) }
 
 // unknown refuses, notes or ignores the fields or parameters of given that
-// aren't known.
-func unknown[V any](c *call, given map[string]V, known []string, path ...string) {
+// aren't known. at returns their path.
+func unknown[V any](c *call, given map[string]V, known []string, at func(name string) []string) {
 	if c.set.unknown == ignoreUnknown {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		at := append(slices.Clone(path), name)
+		path := strings.Join(at(name), ".")
 		switch {
 		case slices.Contains(known, name):
 		case c.set.unknown == refuseUnknown:
-			c.refuse(invalidValue("is not known to this operation", at...))
-		case !slices.Contains(c.dropped, strings.Join(at, ".")): // a flat bulk item is checked twice
-			c.dropped = append(c.dropped, strings.Join(at, "."))
+			c.refuse(invalidValue("is not known to this operation", at(name)...))
+		case !slices.Contains(c.dropped, path): // a flat bulk item is checked twice
+			c.dropped = append(c.dropped, path)
 		}
 	}
 }

@@ -49,6 +49,38 @@ func members(v []byte) (doc map[string]jsontext.Value, ok bool) {
 	return o.members, err == nil
 }
 
+// elements returns the elements of a JSON array, which are parts of v.
+func elements(v []byte) []jsontext.Value {
+	a := array{text: v}
+	decode(v, &a)
+	return a.elements
+}
+
+// An array is what elements parses.
+type array struct {
+	text     []byte
+	elements []jsontext.Value
+}
+
+func (a *array) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	_, err := dec.ReadToken() // the opening bracket
+	for err == nil && dec.PeekKind() != ']' {
+		var value jsontext.Value
+		value, err = dec.ReadValue()
+		a.elements = append(a.elements, part(a.text, dec, value))
+	}
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	return err
+}
+
+// part returns value, which dec has just read from text, as a part of text.
+func part(text []byte, dec *jsontext.Decoder, value jsontext.Value) jsontext.Value {
+	end := dec.InputOffset()
+	return text[end-int64(len(value)) : end : end]
+}
+
 // An object is what members parses.
 type object struct {
 	text    []byte
@@ -70,8 +102,7 @@ func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		if err != nil {
 			return err
 		}
-		end := dec.InputOffset()
-		o.members[name] = o.text[end-int64(len(value)) : end : end]
+		o.members[name] = part(o.text, dec, value)
 	}
 	_, err := dec.ReadToken() // the closing brace
 	return err
@@ -85,6 +116,15 @@ func unquote(v jsontext.Value) string {
 		panic("prefactortest: can't decode a part of a body: " + err.Error())
 	}
 	return string(text)
+}
+
+// appendQuoted appends a text, which is valid UTF-8, as a JSON string.
+func appendQuoted(b []byte, text string) []byte {
+	b, err := jsontext.AppendQuote(b, text)
+	if err != nil {
+		panic("prefactortest: can't encode a text: " + err.Error())
+	}
+	return b
 }
 
 func success(details any) detailsDoc {

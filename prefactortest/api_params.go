@@ -19,14 +19,12 @@ const (
 // params reads a JSON object field by field and adds the errors to its call. A
 // null field counts as absent.
 type params struct {
-	call  *call
-	path  []string // of the object in the body
-	doc   map[string]jsontext.Value
-	known []string
-}
-
-func newParams(c *call, doc map[string]jsontext.Value, path ...string) *params {
-	return &params{call: c, doc: doc, path: path}
+	call   *call
+	parent *params        // nil for the whole body
+	name   string         // in the parent
+	json   jsontext.Value // its text
+	doc    map[string]jsontext.Value
+	known  []string
 }
 
 // refuse notes that the field has an invalid value.
@@ -34,7 +32,13 @@ func (p *params) refuse(name, message string) {
 	p.call.refuse(invalidValue(message, p.at(name)...))
 }
 
-func (p *params) at(name string) []string { return append(slices.Clone(p.path), name) }
+// at returns the path of a field in the body.
+func (p *params) at(name string) []string {
+	if p.parent == nil {
+		return []string{name}
+	}
+	return append(p.parent.at(p.name), name)
+}
 
 func (p *params) kind(name string) jsontext.Kind { return p.doc[name].Kind() }
 
@@ -144,8 +148,9 @@ func (p *params) raw(name string, need presence) jsontext.Value {
 
 // object returns an object to read from, which is empty if the field is absent.
 func (p *params) object(name string, need presence) *params {
-	doc, _ := members(p.typed(name, need, "an object", '{')) // its syntax was checked with the body
-	return newParams(p.call, doc, p.at(name)...)
+	v := p.typed(name, need, "an object", '{')
+	doc, _ := members(v) // its syntax was checked with the body
+	return &params{call: p.call, parent: p, name: name, json: v, doc: doc}
 }
 
 // record returns an object as its JSON text. Fields that aren't in known are
@@ -153,33 +158,35 @@ func (p *params) object(name string, need presence) *params {
 func (p *params) record(name string, known ...string) jsontext.Value {
 	v := p.raw(name, optional)
 	doc, _ := members(v) // its syntax was checked with the body
-	unknown(p.call, doc, known, p.at(name)...)
+	inner := params{parent: p, name: name}
+	unknown(p.call, doc, known, inner.at)
 	return v
 }
 
 // objects returns the elements of an array of objects.
 func (p *params) objects(name string, need presence) []*params {
+	list := &params{call: p.call, parent: p, name: name}
 	values := p.list(name, need)
 	objects := make([]*params, 0, len(values))
 	for n, v := range values {
-		at := append(p.at(name), strconv.Itoa(n))
-		doc, ok := members(v)
-		if !ok {
-			p.call.refuse(invalidValue("must be an object", at...))
+		o := &params{call: p.call, parent: list, name: strconv.Itoa(n), json: v}
+		var ok bool
+		if o.doc, ok = members(v); !ok {
+			list.refuse(o.name, "must be an object")
 			continue
 		}
-		objects = append(objects, newParams(p.call, doc, at...))
+		objects = append(objects, o)
 	}
 	return objects
 }
 
 // list returns the elements of an array.
 func (p *params) list(name string, need presence) []jsontext.Value {
-	var list []jsontext.Value
-	if v := p.typed(name, need, "an array", '['); v != nil {
-		decode(v, &list)
+	v := p.typed(name, need, "an array", '[')
+	if v == nil {
+		return nil
 	}
-	return list
+	return elements(v)
 }
 
 // outdated returns an object in a field that the API doesn't have any more, and
@@ -192,4 +199,4 @@ func (p *params) outdated(name string) (v jsontext.Value, given bool) {
 }
 
 // done ends the reading: the other fields are unknown.
-func (p *params) done() { unknown(p.call, p.doc, p.known, p.path...) }
+func (p *params) done() { unknown(p.call, p.doc, p.known, p.at) }

@@ -50,7 +50,9 @@ func (q *query) number(name string, least, most, otherwise int) int {
 func (q *query) refuse(name, message string) { q.call.refuse(invalidValue(message, name)) }
 
 // done ends the reading: the other parameters are unknown.
-func (q *query) done() { unknown(q.call, q.values, q.known) }
+func (q *query) done() {
+	unknown(q.call, q.values, q.known, func(name string) []string { return []string{name} })
+}
 
 // queryOf turns a bulk item's fields into query parameters:
 // {"pagination":{"offset":1}} becomes pagination[offset]=1.

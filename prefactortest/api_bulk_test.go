@@ -138,6 +138,11 @@ func TestBulkItemsAreIdempotent(t *testing.T) {
 	if !journal[0].Committed || journal[1].Committed || !journal[2].Replay {
 		t.Errorf("the journal is %v", journal)
 	}
+	id := single["id"].(string)
+	c.post("/bulk", bulk(`"_type":"agent_instances/start","idempotency_key":"start-it","agent_instance_id":"`+id+`"`)).must(t)
+	if got := c.move(id, `start {"idempotency_key":"start-it"}`).must(t)["status"]; got != "active" || !f.Journal()[4].Replay {
+		t.Errorf("the single start after the item isn't a replay: %s", f.Journal()[4])
+	}
 }
 
 func TestBulkWithItsOwnKey(t *testing.T) {

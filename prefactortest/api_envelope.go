@@ -36,18 +36,22 @@ func encode(doc any) []byte {
 
 // decode unmarshals a part of a body whose syntax and kind were checked before.
 func decode(v jsontext.Value, into any) {
-	if err := json.Unmarshal(v, into); err != nil {
+	if err := json.Unmarshal(v, into, checked); err != nil {
 		panic("prefactortest: can't decode a part of a body: " + err.Error())
 	}
 }
 
 // members returns the members of a JSON object; false if v isn't one. Their
 // values are parts of v.
-func members(v []byte) (doc map[string]jsontext.Value, ok bool) {
+func members(v []byte, opts ...json.Options) (doc map[string]jsontext.Value, ok bool) {
 	o := object{text: v}
-	err := json.Unmarshal(v, &o)
+	err := json.Unmarshal(v, &o, opts...)
 	return o.members, err == nil
 }
+
+// checked are the options for a part of a body whose names and texts were
+// checked before.
+var checked = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // elements returns the elements of a JSON array, which are parts of v.
 func elements(v []byte) []jsontext.Value {

@@ -149,7 +149,7 @@ func (p *params) raw(name string, need presence) jsontext.Value {
 // object returns an object to read from, which is empty if the field is absent.
 func (p *params) object(name string, need presence) *params {
 	v := p.typed(name, need, "an object", '{')
-	doc, _ := members(v) // its syntax was checked with the body
+	doc, _ := members(v, checked)
 	return &params{call: p.call, parent: p, name: name, json: v, doc: doc}
 }
 
@@ -171,7 +171,7 @@ func (p *params) objects(name string, need presence) []*params {
 	for n, v := range values {
 		o := &params{call: p.call, parent: list, name: strconv.Itoa(n), json: v}
 		var ok bool
-		if o.doc, ok = members(v); !ok {
+		if o.doc, ok = members(v, checked); !ok {
 			list.refuse(o.name, "must be an object")
 			continue
 		}

@@ -126,7 +126,7 @@ func TestTheStrictFakeAcceptsEveryField(t *testing.T) {
 	run, err := api.Instances.Register(ctx, instances.RegisterParams{
 		AgentID: prefactortest.AgentID, EnvironmentID: prefactortest.EnvironmentID,
 		ID: "013xrzp12g3nqk8n0000000000000001", ExternalIdentifier: "nightly-42", Purpose: instances.SmokeTest,
-		AgentVersion: &instances.AgentVersion{ExternalIdentifier: "1.4.2", Name: "billing", Description: "d", RuntimeEnvironment: object},
+		AgentVersion: &instances.AgentVersion{ExternalIdentifier: "1.4.2", Name: "billing", Description: "d", RuntimeEnvironment: map[string]any{"os": "linux"}},
 		AgentSchemaVersion: &instances.AgentSchemaVersion{
 			ExternalIdentifier: "s1",
 			SpanTypeSchemas:    []instances.SpanTypeSchema{{Name: "app:llm", ParamsSchema: object, ResultSchema: object, DataRisk: &instances.DataRisk{}}},

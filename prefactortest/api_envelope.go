@@ -53,8 +53,9 @@ func members(v []byte, opts ...json.Options) (doc map[string]jsontext.Value, ok 
 // checked before.
 var checked = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// elements returns the elements of a JSON array, which are parts of v.
-func elements(v []byte) []jsontext.Value {
+// elements returns the elements of a JSON array whose parts were checked before.
+// Those that aren't objects have no members.
+func elements(v []byte) []object {
 	a := array{text: v}
 	decode(v, &a)
 	return a.elements
@@ -63,15 +64,19 @@ func elements(v []byte) []jsontext.Value {
 // An array is what elements parses.
 type array struct {
 	text     []byte
-	elements []jsontext.Value
+	elements []object
 }
 
 func (a *array) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	_, err := dec.ReadToken() // the opening bracket
 	for err == nil && dec.PeekKind() != ']' {
-		var value jsontext.Value
-		value, err = dec.ReadValue()
-		a.elements = append(a.elements, part(a.text, dec, value))
+		o := object{text: a.text}
+		if dec.PeekKind() == '{' {
+			err = o.UnmarshalJSONFrom(dec)
+		} else {
+			err = dec.SkipValue()
+		}
+		a.elements = append(a.elements, o)
 	}
 	if err == nil {
 		_, err = dec.ReadToken()
@@ -79,22 +84,18 @@ func (a *array) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// part returns value, which dec has just read from text, as a part of text.
-func part(text []byte, dec *jsontext.Decoder, value jsontext.Value) jsontext.Value {
-	end := dec.InputOffset()
-	return text[end-int64(len(value)) : end : end]
-}
-
-// An object is what members parses.
+// An object is what members parses. Its json and its members are parts of text.
 type object struct {
 	text    []byte
+	json    jsontext.Value
 	members map[string]jsontext.Value
 }
 
 func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if begin, err := dec.ReadToken(); err != nil || begin.Kind() != '{' {
+	if brace, err := dec.ReadToken(); err != nil || brace.Kind() != '{' {
 		return errors.Join(err, errors.New("not an object"))
 	}
+	begin := dec.InputOffset() - 1
 	o.members = make(map[string]jsontext.Value)
 	for dec.PeekKind() == '"' {
 		token, err := dec.ReadToken()
@@ -106,9 +107,11 @@ func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		if err != nil {
 			return err
 		}
-		o.members[name] = part(o.text, dec, value)
+		end := dec.InputOffset()
+		o.members[name] = o.text[end-int64(len(value)) : end : end]
 	}
 	_, err := dec.ReadToken() // the closing brace
+	o.json = o.text[begin:dec.InputOffset()]
 	return err
 }
 

@@ -22,7 +22,7 @@ type params struct {
 	call   *call
 	parent *params        // nil for the whole body
 	name   string         // in the parent
-	json   jsontext.Value // its text
+	json   jsontext.Value // its text, of an element of an array
 	doc    map[string]jsontext.Value
 	known  []string
 }
@@ -150,7 +150,7 @@ func (p *params) raw(name string, need presence) jsontext.Value {
 func (p *params) object(name string, need presence) *params {
 	v := p.typed(name, need, "an object", '{')
 	doc, _ := members(v, checked)
-	return &params{call: p.call, parent: p, name: name, json: v, doc: doc}
+	return &params{call: p.call, parent: p, name: name, doc: doc}
 }
 
 // record returns an object as its JSON text. Fields that aren't in known are
@@ -165,28 +165,21 @@ func (p *params) record(name string, known ...string) jsontext.Value {
 
 // objects returns the elements of an array of objects.
 func (p *params) objects(name string, need presence) []*params {
-	list := &params{call: p.call, parent: p, name: name}
-	values := p.list(name, need)
-	objects := make([]*params, 0, len(values))
-	for n, v := range values {
-		o := &params{call: p.call, parent: list, name: strconv.Itoa(n), json: v}
-		var ok bool
-		if o.doc, ok = members(v, checked); !ok {
-			list.refuse(o.name, "must be an object")
-			continue
-		}
-		objects = append(objects, o)
-	}
-	return objects
-}
-
-// list returns the elements of an array.
-func (p *params) list(name string, need presence) []jsontext.Value {
 	v := p.typed(name, need, "an array", '[')
 	if v == nil {
 		return nil
 	}
-	return elements(v)
+	list := &params{call: p.call, parent: p, name: name}
+	var objects []*params
+	for n, o := range elements(v) {
+		at := strconv.Itoa(n)
+		if o.members == nil {
+			list.refuse(at, "must be an object")
+			continue
+		}
+		objects = append(objects, &params{call: p.call, parent: list, name: at, json: o.json, doc: o.members})
+	}
+	return objects
 }
 
 // outdated returns an object in a field that the API doesn't have any more, and

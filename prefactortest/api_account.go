@@ -2,6 +2,8 @@ package prefactortest
 
 import (
 	"cmp"
+	"regexp"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -447,6 +449,26 @@ func readSchema(p *params) schemaDoc {
 		Template:    orNull(p.text("template", optional)),
 		DataRisk:    p.raw("data_risk", optional),
 	}
+}
+
+// placeholder is the part of a Liquid template that the fake renders, a path
+// into the payload; of {{ a.b | upcase }} it ignores the filter.
+var placeholder = regexp.MustCompile(`{{\s*([\w.:-]+)[^}]*}}`)
+
+// summary returns the template with the payload's values, or nil without a
+// template.
+func (s schemaDoc) summary(payload jsontext.Value) *string {
+	if s.Template == nil {
+		return nil
+	}
+	return new(placeholder.ReplaceAllStringFunc(*s.Template, func(text string) string {
+		v := payload
+		for name := range strings.SplitSeq(placeholder.FindStringSubmatch(text)[1], ".") {
+			doc, _ := members(v)
+			v = doc[name]
+		}
+		return plain(v)
+	}))
 }
 
 // The members of a schema's data_risk.

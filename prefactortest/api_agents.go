@@ -2,9 +2,12 @@ package prefactortest
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // The status of agents that their runs don't have.
@@ -18,12 +21,14 @@ type agent struct {
 	insertedAt, updatedAt                                time.Time
 }
 
-// An agentRecord is the current state of an agent, with what belongs to it.
+// An agentRecord is the current state of an agent, with what belongs to it. All
+// but now is guarded by the fake's lock.
 type agentRecord struct {
-	now        atomic.Pointer[agent]
-	instances  []*instanceRecord // guarded by the fake's lock
-	spans      []*spanRecord     // guarded by the fake's lock
-	byExternal map[string]bool   // its instances' external identifiers
+	now          atomic.Pointer[agent]
+	instances    []*instanceRecord
+	spans        []*spanRecord
+	byExternal   map[string]*instanceRecord // by external identifier
+	lastActivity time.Time
 }
 
 func (r *agentRecord) change(at time.Time, edit func(*agent)) {
@@ -32,8 +37,6 @@ func (r *agentRecord) change(at time.Time, edit func(*agent)) {
 	edit(&next)
 	r.now.Store(&next)
 }
-
-func (r *agentRecord) hasInstance(external string) bool { return r.byExternal[external] }
 
 // used updates the agent when an instance of the version is registered.
 func (r *agentRecord) used(v version, at time.Time) {
@@ -48,7 +51,7 @@ func (r *agentRecord) used(v version, at time.Time) {
 
 // addAgent stores a new agent. The fake's lock is held.
 func (s *store) addAgent(a *agent) *agentRecord {
-	r := &agentRecord{byExternal: make(map[string]bool)}
+	r := &agentRecord{byExternal: make(map[string]*instanceRecord)}
 	r.now.Store(a)
 	account := s.account(a.accountID)
 	account.agents = append(account.agents, r)
@@ -87,8 +90,8 @@ func (f *Fake) visibleAgent(c *call, id string) (*agentRecord, *failure) {
 	return r, nil
 }
 
-// An agentDoc is an agent on the wire.
-type agentDoc struct {
+// An agentRow is an agent on the wire, in a list.
+type agentRow struct {
 	Type               string         `json:"type"`
 	ID                 string         `json:"id"`
 	AccountID          string         `json:"account_id"`
@@ -97,12 +100,18 @@ type agentDoc struct {
 	ExternalIdentifier *string        `json:"external_identifier"`
 	Status             string         `json:"status"`
 	OwnerPersonID      *string        `json:"owner_person_id"`
-	RiskProfileID      *string        `json:"risk_profile_id"`
 	TeamID             *string        `json:"team_id"`
 	InstanceCounts     instanceCounts `json:"instance_counts"`
 	AvailableActions   agentActions   `json:"available_actions"`
 	InsertedAt         *string        `json:"inserted_at"`
 	UpdatedAt          *string        `json:"updated_at"`
+	LastActivitySpanAt *string        `json:"last_activity_span_at"`
+}
+
+// An agentDoc is an agent on the wire, outside lists.
+type agentDoc struct {
+	agentRow
+	RiskProfileID *string `json:"risk_profile_id"`
 }
 
 // instanceCounts counts an agent's instances by status.
@@ -121,8 +130,13 @@ type agentActions struct {
 
 // doc returns the agent's wire form. The fake's lock is held.
 func (r *agentRecord) doc() agentDoc {
+	return agentDoc{r.row(), orNull(r.now.Load().riskProfileID)}
+}
+
+// row returns the agent's wire form in a list. The fake's lock is held.
+func (r *agentRecord) row() agentRow {
 	a := r.now.Load()
-	return agentDoc{
+	return agentRow{
 		Type:               "agent",
 		ID:                 a.id,
 		AccountID:          a.accountID,
@@ -131,7 +145,6 @@ func (r *agentRecord) doc() agentDoc {
 		ExternalIdentifier: orNull(a.externalIdentifier),
 		Status:             a.status,
 		OwnerPersonID:      orNull(a.ownerPersonID),
-		RiskProfileID:      orNull(a.riskProfileID),
 		TeamID:             orNull(a.teamID),
 		InstanceCounts:     r.count(),
 		AvailableActions: agentActions{
@@ -140,8 +153,9 @@ func (r *agentRecord) doc() agentDoc {
 			Reinstate: a.status == retired,
 			Delete:    true,
 		},
-		InsertedAt: stamp(a.insertedAt),
-		UpdatedAt:  stamp(a.updatedAt),
+		InsertedAt:         stamp(a.insertedAt),
+		UpdatedAt:          stamp(a.updatedAt),
+		LastActivitySpanAt: stamp(r.lastActivity),
 	}
 }
 
@@ -215,7 +229,10 @@ func changeAgent(f *Fake, c *call, move func(r *agentRecord, now time.Time) *fai
 
 func updateAgent(f *Fake, c *call) action {
 	details := c.details()
-	external := details.text("external_identifier", optional)
+	external := textEdit(details, "external_identifier", func(a *agent) *string { return &a.externalIdentifier })
+	if details.has("name") { // which can't be cleared
+		details.text("name", needed)
+	}
 	edits := []func(*agent){
 		textEdit(details, "name", func(a *agent) *string { return &a.name }),
 		textEdit(details, "description", func(a *agent) *string { return &a.description }),
@@ -225,7 +242,8 @@ func updateAgent(f *Fake, c *call) action {
 	}
 	details.done()
 	return changeAgent(f, c, func(r *agentRecord, now time.Time) *failure {
-		if external != "" && external != r.now.Load().externalIdentifier {
+		edited := *r.now.Load()
+		if external(&edited); edited.externalIdentifier != r.now.Load().externalIdentifier {
 			return invalid(invalidValue("can't be changed", details.at("external_identifier")...))
 		}
 		r.change(now, func(a *agent) {
@@ -293,28 +311,129 @@ func getAgent(f *Fake, c *call) action {
 	}
 }
 
+// A shownAgent is the response with an agent and, if it was asked for, its risk.
+type shownAgent struct {
+	detailsDoc
+	RiskRollup *riskRollup `json:"risk_rollup,omitzero"`
+}
+
+// A riskRollup sums up the span types of an agent: those that it used and those
+// that it declared. One without types is null.
+type riskRollup struct {
+	ObservedRisk    *typesRisk `json:"observed_risk"`
+	TheoreticalRisk *typesRisk `json:"theoretical_risk"`
+}
+
+// showAgent returns an agent by either of its ids, with its counts whether they
+// are asked for or not.
 func showAgent(f *Fake, c *call) action {
-	id, external := c.query.text("agent_id"), c.query.text("external_identifier")
+	id, external := c.query.either("agent_id", "external_identifier")
+	rollup := c.query.flag("include_risk_rollup")
+	c.query.flag("include_counts")
 	c.query.text("environment_id")
-	c.query.text("include_counts")
-	c.query.text("include_risk_rollup")
-	if id == "" && external == "" {
-		c.refuse(required("agent_id"))
-	}
 	return func() (any, *failure) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if id == "" {
-			if r := f.agentCalled(c.grant.AccountID, external); r != nil {
-				id = r.now.Load().id
-			}
-		}
-		r, problem := f.visibleAgent(c, id)
+		r, problem := f.namedAgent(c, id, external)
 		if problem != nil {
 			return nil, problem
 		}
-		return success(r.doc()), nil
+		doc := shownAgent{detailsDoc: success(r.doc())}
+		if rollup {
+			doc.RiskRollup = &riskRollup{newTypesRisk(r.usedTypes()), newTypesRisk(r.declaredTypes())}
+		}
+		return doc, nil
 	}
+}
+
+// namedAgent finds the agent with the id or, if that is empty, with the external
+// identifier. The fake's lock is held.
+func (f *Fake) namedAgent(c *call, id, external string) (*agentRecord, *failure) {
+	if id != "" {
+		return f.visibleAgent(c, id)
+	}
+	if r := f.agentCalled(c.grant.AccountID, external); r != nil {
+		return f.visibleAgent(c, r.now.Load().id)
+	}
+	return nil, notFound("No agent has the external identifier " + external)
+}
+
+// declaredTypes returns the data risks of the declared span types, by name. The
+// fake's lock is held.
+func (r *agentRecord) declaredTypes() map[string]jsontext.Value {
+	types := make(map[string]jsontext.Value)
+	for _, i := range r.instances {
+		for name, schema := range i.now.Load().schemas.SpanTypes {
+			types[name] = schema.DataRisk
+		}
+	}
+	return types
+}
+
+// usedTypes returns the data risks of the types of the recorded spans, by name.
+// The fake's lock is held.
+func (r *agentRecord) usedTypes() map[string]jsontext.Value {
+	types := make(map[string]jsontext.Value)
+	for _, record := range r.spans {
+		if s := record.now.Load(); s.Purpose == activity {
+			types[s.SchemaName] = s.schema.DataRisk
+		}
+	}
+	return types
+}
+
+// A typesRisk is the wire form of what the data risks of span types add up to.
+type typesRisk struct {
+	HighestClassification      string         `json:"highest_classification"`
+	ClassificationCounts       map[string]int `json:"classification_counts"`
+	AllDataCategories          []string       `json:"all_data_categories"`
+	ExternalCommunicationCount int            `json:"external_communication_count"`
+	TotalSpanTypes             int            `json:"total_span_types"`
+	AssessedSpanTypes          int            `json:"assessed_span_types"`
+	UnassessedSpanTypes        int            `json:"unassessed_span_types"`
+}
+
+// classifications are those of data, the least sensitive first.
+var classifications = []string{"unknown", "public", "internal", "confidential", "restricted", "secret"}
+
+// newTypesRisk adds up data risks, or returns nil if there are none. A type
+// without a data risk is not assessed.
+func newTypesRisk(types map[string]jsontext.Value) *typesRisk {
+	if len(types) == 0 {
+		return nil
+	}
+	sum := &typesRisk{ClassificationCounts: make(map[string]int), TotalSpanTypes: len(types)}
+	highest, categories := 0, make(map[string]bool)
+	for _, risk := range types {
+		if risk == nil {
+			sum.UnassessedSpanTypes++
+			continue
+		}
+		sum.AssessedSpanTypes++
+		doc, _ := members(risk) // its syntax was checked with the registration
+		actions, _ := members(doc["action_profile"])
+		if plain(actions["external_communication"]) == "allowed" {
+			sum.ExternalCommunicationCount++
+		}
+		class := max(classify(doc["params_data_categories"], categories), classify(doc["result_data_categories"], categories))
+		sum.ClassificationCounts[classifications[class]]++
+		highest = max(highest, class)
+	}
+	sum.HighestClassification = classifications[highest]
+	sum.AllDataCategories = slices.Sorted(maps.Keys(categories))
+	return sum
+}
+
+// classify returns the index of the classification of data, and adds the
+// categories that are included.
+func classify(data jsontext.Value, included map[string]bool) (class int) {
+	doc, _ := members(data)
+	for name, v := range doc {
+		if plain(v) == "included" {
+			included[name] = true
+		}
+	}
+	return max(0, slices.Index(classifications, plain(doc["classification"])))
 }
 
 // agentOrder holds the orders of a list of agents.
@@ -344,7 +463,7 @@ func listAgents(f *Fake, c *call) action {
 				return c.grant.sees(a.accountID, a.id, "") &&
 					owner.takes(a.ownerPersonID) && profile.takes(a.riskProfileID) && team.takes(a.teamID)
 			},
-			doc: func(a *agent) any { return f.agents[a.id].doc() },
+			doc: func(a *agent) any { return f.agents[a.id].row() },
 		}), nil
 	}
 }

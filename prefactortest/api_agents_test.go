@@ -1,6 +1,7 @@
 package prefactortest_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -51,17 +52,137 @@ func TestCreateAgentRefuses(t *testing.T) {
 	}
 }
 
+// An update keeps what it doesn't name and clears what is null.
 func TestUpdateAgent(t *testing.T) {
 	t.Parallel()
-	c := direct(t, prefactortest.New())
-	id := c.post("/agent", `{"details":{"name":"n","description":"d","team_id":"t","external_identifier":"e"}}`).must(t)["id"].(string)
-	put := func(body string) answer { return c.do("PUT", "/agent/"+id, body) }
-	got := put(`{"details":{"name":"m","team_id":null,"external_identifier":"e"}}`).must(t)
-	if got["name"] != "m" || got["description"] != "d" || got["team_id"] != nil {
-		t.Errorf("after the update: %v", got)
+	all := map[string]string{"name": "n", "description": "d", "owner_person_id": "p", "risk_profile_id": "r", "team_id": "t"}
+	tests := []struct {
+		name, details string
+		changed       map[string]any
+	}{
+		{"nothing", ``, nil},
+		{"a new name", `"name":"m"`, map[string]any{"name": "m"}},
+		{"new ids", `"owner_person_id":"p2","risk_profile_id":"r2","team_id":"t2"`, map[string]any{"owner_person_id": "p2", "risk_profile_id": "r2", "team_id": "t2"}},
+		{"cleared ids", `"owner_person_id":null,"risk_profile_id":null,"team_id":null`, map[string]any{"owner_person_id": nil, "risk_profile_id": nil, "team_id": nil}},
+		{"a cleared description", `"description":null`, map[string]any{"description": nil}},
+		{"the same external identifier", `"external_identifier":"same"`, nil},
 	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := direct(t, prefactortest.New())
+			id := c.post("/agent", `{"details":{"name":"n","description":"d","owner_person_id":"p","risk_profile_id":"r","team_id":"t","external_identifier":"same"}}`).must(t)["id"].(string)
+			c.do("PUT", "/agent/"+id, `{"details":{`+tt.details+`}}`).must(t)
+			got := c.get("/agent/" + id).must(t)
+			for field, value := range all {
+				var want any = value
+				if changed, ok := tt.changed[field]; ok {
+					want = changed
+				}
+				if got[field] != want {
+					t.Errorf("%s is %v, want %v", field, got[field], want)
+				}
+			}
+		})
+	}
+}
+
+func TestUpdateAgentRefuses(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New())
+	put := func(body string) answer { return c.do("PUT", "/agent/"+prefactortest.AgentID, body) }
 	put(`{"details":{"external_identifier":"other"}}`).invalid(t, "details.external_identifier", "invalid_value")
+	put(`{"details":{"name":null}}`).invalid(t, "details.name", "required")
+	put(`{"details":{"name":""}}`).invalid(t, "details.name", "required")
 	put(`{}`).invalid(t, "details", "required")
+	id := c.post("/agent", `{"details":{"name":"n","external_identifier":"e"}}`).must(t)["id"].(string)
+	c.do("PUT", "/agent/"+id, `{"details":{"external_identifier":null}}`).invalid(t, "details.external_identifier", "invalid_value")
+}
+
+// A row of a list lacks the risk profile.
+func TestAgentRow(t *testing.T) {
+	t.Parallel()
+	eachFace(t, func(t *testing.T, _ *prefactortest.Fake, c client) {
+		c.do("PUT", "/agent/"+prefactortest.AgentID, `{"details":{"risk_profile_id":"r"}}`).must(t)
+		instance := c.started()
+		fresh := c.get("/agent/" + prefactortest.AgentID).must(t)
+		if last, ok := fresh["last_activity_span_at"]; !ok || last != nil {
+			t.Errorf("before any span, last_activity_span_at is %v", last)
+		}
+		c.post("/agent_spans", spanBody(instance, "active", `"started_at":"2026-01-02T03:04:05Z"`)).must(t)
+		details := c.get("/agent/" + prefactortest.AgentID).must(t)
+		if details["last_activity_span_at"] != "2026-01-02T03:04:05.000000Z" || details["risk_profile_id"] != "r" {
+			t.Errorf("the details are %v", details)
+		}
+		delete(details, "risk_profile_id")
+		if row := c.get("/agent").doc["summaries"].([]any)[0]; !reflect.DeepEqual(row, any(details)) {
+			t.Errorf("the row is %v, want %v", row, details)
+		}
+	})
+}
+
+func TestAvailableActions(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New())
+	const path = "/agent/" + prefactortest.AgentID
+	want := map[string]any{"update": true, "retire": true, "reinstate": false, "delete": true}
+	if got := c.get(path).must(t)["available_actions"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("available_actions is %v, want %v", got, want)
+	}
+	want["retire"], want["reinstate"] = false, true
+	if got := c.post(path+"/retire", "").must(t)["available_actions"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("of a retired agent available_actions is %v, want %v", got, want)
+	}
+}
+
+func TestShowAgent(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New(prefactortest.WithToken("other", prefactortest.Grant{AgentID: "other"})))
+	id := c.post("/agent", `{"details":{"name":"n","external_identifier":"e"}}`).must(t)["id"].(string)
+	const flags = "&environment_id=env&include_counts=true"
+	for _, query := range []string{"agent_id=" + id, "external_identifier=e"} {
+		a := c.get("/agent/show?" + query + flags)
+		if got := a.must(t)["id"]; got != id || at(a.doc, "details.instance_counts.total") != 0.0 {
+			t.Errorf("by %s: %s", query, a.body)
+		}
+		if _, ok := a.doc["risk_rollup"]; ok {
+			t.Errorf("a risk_rollup that wasn't asked for: %s", a.body)
+		}
+		c.as("other").get("/agent/show?"+query).refused(t, 404, "not_found")
+	}
+	c.get("/agent/show").invalid(t, "agent_id", "required")
+	c.get("/agent/show?agent_id="+id+"&external_identifier=e").invalid(t, "external_identifier", "invalid_value")
+	c.get("/agent/show?agent_id="+id+"&include_risk_rollup=1").invalid(t, "include_risk_rollup", "invalid_value")
+	c.get("/agent/show?agent_id="+id+"&include_counts=1").invalid(t, "include_counts", "invalid_value")
+}
+
+func TestRiskRollup(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New())
+	rollup := func() string {
+		a := c.get("/agent/show?include_risk_rollup=true&agent_id=" + prefactortest.AgentID)
+		a.must(t)
+		_, text, _ := strings.Cut(string(a.body), `"risk_rollup":`)
+		return strings.TrimSuffix(text, "}")
+	}
+	wantJSON(t, []byte(rollup()), `{"observed_risk":null,"theoretical_risk":null}`)
+	id := c.post("/agent_instance/register", `{"agent_schema_version":{"span_type_schemas":[
+		{"name":"app:llm","data_risk":{"action_profile":{"external_communication":"allowed"},
+			"params_data_categories":{"classification":"internal","contact_information":"included","minors_data":"excluded"},
+			"result_data_categories":{"classification":"restricted","health_and_medical":"included"}}},
+		{"name":"app:tool","data_risk":{"action_profile":{"external_communication":"disallowed"},
+			"params_data_categories":{"classification":"secret"},"result_data_categories":{}}},
+		{"name":"app:odd","data_risk":{}},
+		{"name":"app:new"}]}}`).must(t)["id"].(string)
+	c.span(id, "active")
+	c.span(id, "complete")
+	c.move(id, `record_quality {"name":"tone","payload":{}}`).must(t)
+	wantJSON(t, []byte(rollup()), `{"observed_risk":{"highest_classification":"restricted","classification_counts":{"restricted":1},`+
+		`"all_data_categories":["contact_information","health_and_medical"],"external_communication_count":1,`+
+		`"total_span_types":1,"assessed_span_types":1,"unassessed_span_types":0},`+
+		`"theoretical_risk":{"highest_classification":"secret","classification_counts":{"restricted":1,"secret":1,"unknown":1},`+
+		`"all_data_categories":["contact_information","health_and_medical"],"external_communication_count":1,`+
+		`"total_span_types":4,"assessed_span_types":3,"unassessed_span_types":1}}`)
 }
 
 func TestRetireAndReinstateAgent(t *testing.T) {
@@ -133,7 +254,6 @@ func TestUnknownAgent(t *testing.T) {
 	c := direct(t, prefactortest.New())
 	c.get("/agent/nope").refused(t, 404, "not_found")
 	c.get("/agent/show?external_identifier=nope").refused(t, 404, "not_found")
-	c.get("/agent/show").invalid(t, "agent_id", "required")
 	c.do("PUT", "/agent/nope", `{"details":{}}`).refused(t, 404, "not_found")
 }
 

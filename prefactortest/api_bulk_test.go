@@ -15,7 +15,7 @@ func bulk(items ...string) string {
 
 func TestBulkRunsInOrder(t *testing.T) {
 	t.Parallel()
-	const instance, span = "013xrzp12g3nqk8n1000000000000000", "013xrzp12g3nqk8n2000000000000000"
+	const instance, span, other = "013xrzp12g3nqk8n1000000000000000", "013xrzp12g3nqk8n2000000000000000", "013xrzp12g3nqk8n3000000000000000"
 	f := prefactortest.New()
 	c := direct(t, f)
 	a := c.post("/bulk", bulk(
@@ -31,6 +31,8 @@ func TestBulkRunsInOrder(t *testing.T) {
 		`"_type":"agent_instances/terminate","idempotency_key":"terminat","agent_instance_id":"`+instance+`","reason":"enough"`,
 		`"_type":"agent_instances/show","idempotency_key":"show-ins","agent_instance_id":"`+instance+`"`,
 		`"_type":"agent_instances/list","idempotency_key":"list-ins","sorting":{"field":"id","direction":"desc"}`,
+		`"_type":"agent_instances/register","idempotency_key":"regist-2","id":"`+other+`"`,
+		`"_type":"agent_instances/finish","idempotency_key":"finish-i","agent_instance_id":"`+other+`","status":"cancelled"`,
 		`"_type":"agents/create","idempotency_key":"agent-cr","details":{"name":"n","external_identifier":"e"}`,
 		`"_type":"agents/show","idempotency_key":"agent-sh","external_identifier":"e"`,
 		`"_type":"agents/update","idempotency_key":"agent-up","agent_id":"`+prefactortest.AgentID+`","details":{"name":"m"}`,
@@ -41,8 +43,8 @@ func TestBulkRunsInOrder(t *testing.T) {
 	))
 	a.must(t)
 	outputs := a.doc["outputs"].(map[string]any)
-	if len(outputs) != 19 {
-		t.Errorf("%d outputs, want 19", len(outputs))
+	if len(outputs) != 21 {
+		t.Errorf("%d outputs, want 21", len(outputs))
 	}
 	for key, output := range outputs {
 		if got := at(output, "status"); got != "success" {
@@ -54,8 +56,11 @@ func TestBulkRunsInOrder(t *testing.T) {
 	}
 	f.AssertTree(t, `
 		instance terminated (enough)
-		└── app:llm failed
-		    └── app:tool complete
+		├── app:llm failed
+		│   └── app:tool complete
+		├── prefactor:quality complete
+		└── prefactor:quality complete
+		instance cancelled
 	`)
 }
 

@@ -41,11 +41,20 @@ type Instance struct {
 	Quality map[string]jsontext.Value
 	// QualityPayload is the payload set by an update; nil is null.
 	QualityPayload jsontext.Value
-	// SpanCounts counts the spans at the time of the call that returned the
-	// Instance.
-	SpanCounts SpanCounts
+	// RiskScore is what [Fake.SetRiskScore] set; nil is null.
+	RiskScore *RiskScore
 
-	schemas map[string]spanTypeDoc // the declared span schemas
+	// The rest is as of the call that returned the Instance.
+
+	// SpanCounts counts the spans by status.
+	SpanCounts SpanCounts
+	// LastActivitySpanAt is the latest start or finish of a span of the purpose
+	// activity.
+	LastActivitySpanAt time.Time
+	// RaisedAlertCount counts the alerts that are raised and not cleared.
+	RaisedAlertCount int
+
+	schemas schemasDoc // the declared schemas
 }
 
 // SpanCounts counts an instance's spans by status.
@@ -77,11 +86,95 @@ func (n *SpanCounts) add(status string, by int) {
 	n.Finished = n.Complete + n.Failed + n.Cancelled
 }
 
-// An instanceRecord is the current state of an instance.
+// A RiskScore is how risky a run is, as the API computes it for an agent with a
+// risk profile. The fake computes none. An empty RiskLevel or
+// PeakClassification is null.
+type RiskScore struct {
+	TotalScore float64 `json:"total_score"`
+	// RiskLevel is low, medium, high or critical.
+	RiskLevel         string  `json:"-"`
+	CriticalThreshold float64 `json:"critical_threshold"`
+	AnyAssessable     bool    `json:"any_assessable"`
+	// PeakClassification is unknown, public, internal, confidential, restricted
+	// or secret.
+	PeakClassification string   `json:"-"`
+	AllDataCategories  []string `json:"all_data_categories"`
+	AllowedActions     []string `json:"allowed_actions"`
+	// PerType also gives the spans of each schema their risk_level and
+	// risk_score in lists with include_risk_level.
+	PerType []TypeRisk `json:"-"`
+}
+
+// TypeRisk is the part that the spans of one schema have in a [RiskScore].
+type TypeRisk struct {
+	SchemaName        string  `json:"schema_name"`
+	Count             int     `json:"count"`
+	RiskLevel         string  `json:"-"` // as of a RiskScore
+	TypeScore         float64 `json:"type_score"`
+	TotalContribution float64 `json:"total_contribution"`
+}
+
+// A riskDoc is a risk score on the wire.
+type riskDoc struct {
+	RiskScore
+	RiskLevel          *string       `json:"risk_level"`
+	PeakClassification *string       `json:"peak_classification"`
+	PerType            []typeRiskDoc `json:"per_type"`
+}
+
+type typeRiskDoc struct {
+	TypeRisk
+	RiskLevel *string `json:"risk_level"`
+}
+
+func (s *RiskScore) doc() *riskDoc {
+	if s == nil {
+		return nil
+	}
+	doc := &riskDoc{RiskScore: *s, RiskLevel: orNull(s.RiskLevel), PeakClassification: orNull(s.PeakClassification)}
+	for _, t := range s.PerType {
+		doc.PerType = append(doc.PerType, typeRiskDoc{t, orNull(t.RiskLevel)})
+	}
+	return doc
+}
+
+// ofType returns the part of the spans of a schema, or nil.
+func (s *RiskScore) ofType(schemaName string) *TypeRisk {
+	if s == nil {
+		return nil
+	}
+	for n := range s.PerType {
+		if s.PerType[n].SchemaName == schemaName {
+			return &s.PerType[n]
+		}
+	}
+	return nil
+}
+
+// SetRiskScore sets the risk score of the instance with the id, and reports
+// whether there is one. The fake keeps score and its slices: don't change them.
+func (f *Fake) SetRiskScore(id string, score RiskScore) bool {
+	defer f.journal.wake()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := f.instances[id]
+	if r == nil {
+		return false
+	}
+	r.change(f.set.clock(), func(i *Instance) { i.RiskScore = &score })
+	return true
+}
+
+// An instanceRecord is the current state of an instance. All but now is guarded
+// by the fake's lock.
 type instanceRecord struct {
-	now    atomic.Pointer[Instance]
-	counts SpanCounts    // guarded by the fake's lock
-	spans  []*spanRecord // guarded by the fake's lock
+	now          atomic.Pointer[Instance]
+	agent        *agentRecord
+	spans        []*spanRecord
+	counts       SpanCounts
+	bySchema     map[string]int // counts the spans
+	lastActivity time.Time
+	raised       map[string]*alertRecord // by name
 }
 
 // change replaces the instance by an edited copy.
@@ -93,10 +186,11 @@ func (r *instanceRecord) change(at time.Time, edit func(*Instance)) *Instance {
 	return &next
 }
 
-// view returns the instance with its counts. The fake's lock is held.
+// view returns the instance with what its spans and alerts add. The fake's lock
+// is held.
 func (r *instanceRecord) view() Instance {
 	v := *r.now.Load()
-	v.SpanCounts = r.counts
+	v.SpanCounts, v.LastActivitySpanAt, v.RaisedAlertCount = r.counts, r.lastActivity, len(r.raised)
 	return v
 }
 
@@ -158,21 +252,23 @@ func (f *Fake) terminate(r *instanceRecord, reason string, at time.Time) {
 
 // An instanceRow is an instance on the wire, in a list.
 type instanceRow struct {
-	Type               string  `json:"type"`
-	ID                 string  `json:"id"`
-	AccountID          string  `json:"account_id"`
-	AgentID            string  `json:"agent_id"`
-	AgentVersionID     string  `json:"agent_version_id"`
-	EnvironmentID      string  `json:"environment_id"`
-	ExternalIdentifier *string `json:"external_identifier"`
-	Status             string  `json:"status"`
-	Purpose            string  `json:"purpose"`
-	TerminationReason  *string `json:"termination_reason"`
-	RiskScore          *int    `json:"risk_score"`
-	InsertedAt         *string `json:"inserted_at"`
-	UpdatedAt          *string `json:"updated_at"`
-	StartedAt          *string `json:"started_at"`
-	FinishedAt         *string `json:"finished_at"`
+	Type               string   `json:"type"`
+	ID                 string   `json:"id"`
+	AccountID          string   `json:"account_id"`
+	AgentID            string   `json:"agent_id"`
+	AgentVersionID     string   `json:"agent_version_id"`
+	EnvironmentID      string   `json:"environment_id"`
+	ExternalIdentifier *string  `json:"external_identifier"`
+	Status             string   `json:"status"`
+	Purpose            string   `json:"purpose"`
+	TerminationReason  *string  `json:"termination_reason"`
+	RiskScore          *riskDoc `json:"risk_score"`
+	RaisedAlertCount   *int     `json:"raised_alert_count"`
+	InsertedAt         *string  `json:"inserted_at"`
+	UpdatedAt          *string  `json:"updated_at"`
+	StartedAt          *string  `json:"started_at"`
+	FinishedAt         *string  `json:"finished_at"`
+	LastActivitySpanAt *string  `json:"last_activity_span_at"`
 }
 
 // An instanceDoc is an instance on the wire, outside lists.
@@ -180,8 +276,16 @@ type instanceDoc struct {
 	instanceRow
 	AgentDeploymentID string                    `json:"agent_deployment_id"`
 	SpanCounts        SpanCounts                `json:"span_counts"`
+	SpanSchemaCounts  *schemaCountsDoc          `json:"span_schema_counts"`
+	CostBreakdown     *struct{}                 `json:"cost_breakdown"` // the fake knows no costs
 	QualityPayloads   map[string]jsontext.Value `json:"quality_payloads"`
+	QualitySummaries  map[string]string         `json:"quality_summaries"`
 	QualityPayload    jsontext.Value            `json:"quality_payload,omitzero"`
+}
+
+// A schemaCountsDoc counts an instance's spans by schema.
+type schemaCountsDoc struct {
+	ByName map[string]int `json:"by_name"`
 }
 
 func (i *Instance) row() instanceRow {
@@ -196,23 +300,39 @@ func (i *Instance) row() instanceRow {
 		Status:             i.Status,
 		Purpose:            i.Purpose,
 		TerminationReason:  orNull(i.TerminationReason),
+		RiskScore:          i.RiskScore.doc(),
+		RaisedAlertCount:   &i.RaisedAlertCount,
 		InsertedAt:         stamp(i.InsertedAt),
 		UpdatedAt:          stamp(i.UpdatedAt),
 		StartedAt:          stamp(i.StartedAt),
 		FinishedAt:         stamp(i.FinishedAt),
+		LastActivitySpanAt: stamp(i.LastActivitySpanAt),
 	}
 }
 
-// details returns the instance in its envelope. The fake's lock is held.
-func (r *instanceRecord) details() detailsDoc {
+// doc returns the instance's wire form. The fake's lock is held.
+func (r *instanceRecord) doc() instanceDoc {
 	v := r.view()
-	return success(instanceDoc{
+	return instanceDoc{
 		instanceRow:       v.row(),
 		AgentDeploymentID: v.AgentDeploymentID,
 		SpanCounts:        v.SpanCounts,
+		SpanSchemaCounts:  &schemaCountsDoc{maps.Clone(r.bySchema)},
 		QualityPayloads:   v.Quality,
+		QualitySummaries:  v.qualitySummaries(),
 		QualityPayload:    v.QualityPayload,
-	})
+	}
+}
+
+// qualitySummaries renders the recorded payloads whose schema has a template.
+func (i *Instance) qualitySummaries() map[string]string {
+	summaries := make(map[string]string)
+	for name, payload := range i.Quality {
+		if s := i.schemas.Quality[name].summary(payload); s != nil {
+			summaries[name] = *s
+		}
+	}
+	return summaries
 }
 
 func registerInstance(f *Fake, c *call) action {
@@ -234,7 +354,7 @@ func registerInstance(f *Fake, c *call) action {
 		if id != "" && f.instances[id] != nil {
 			return nil, invalid(invalidValue("has already been taken", "id"))
 		}
-		if external != "" && agent.hasInstance(external) {
+		if agent.byExternal[external] != nil {
 			return nil, invalid(invalidValue("has already been taken", "external_identifier"))
 		}
 		now := f.set.clock()
@@ -260,9 +380,9 @@ func registerInstance(f *Fake, c *call) action {
 			Status:             pending,
 			InsertedAt:         now,
 			UpdatedAt:          now,
-			schemas:            schema.SpanTypes,
+			schemas:            schema.schemasDoc,
 		})
-		doc := registeredDoc{detailsDoc: r.details(), AgentVersion: agentVersion.doc()}
+		doc := registeredDoc{detailsDoc: success(r.doc()), AgentVersion: agentVersion.doc()}
 		if schemas != nil {
 			doc.AgentSchemaVersion = schemas.doc()
 		}
@@ -279,12 +399,14 @@ type registeredDoc struct {
 
 // addInstance stores a new instance. The fake's lock is held.
 func (f *Fake) addInstance(agent *agentRecord, i *Instance) *instanceRecord {
-	r := new(instanceRecord)
+	r := &instanceRecord{agent: agent, bySchema: make(map[string]int), raised: make(map[string]*alertRecord)}
 	r.now.Store(i)
 	account := f.account(i.AccountID)
 	account.instances = append(account.instances, r)
 	agent.instances = append(agent.instances, r)
-	agent.byExternal[i.ExternalIdentifier] = true
+	if i.ExternalIdentifier != "" {
+		agent.byExternal[i.ExternalIdentifier] = r
+	}
 	f.allInstances = append(f.allInstances, r)
 	f.instances[i.ID] = r
 	return r
@@ -294,13 +416,16 @@ func (f *Fake) addInstance(agent *agentRecord, i *Instance) *instanceRecord {
 // fake's lock is held.
 func (f *Fake) instanceFor(c *call, id string) (*instanceRecord, *failure) {
 	r := f.instances[id]
-	if r == nil {
-		return nil, notFound("No agent instance has the id " + id)
-	}
-	if i := r.now.Load(); !c.grant.sees(i.AccountID, i.AgentID, i.EnvironmentID) {
+	if r == nil || !r.seenBy(c) {
 		return nil, notFound("No agent instance has the id " + id)
 	}
 	return r, nil
+}
+
+// seenBy reports whether the call may see the instance.
+func (r *instanceRecord) seenBy(c *call) bool {
+	i := r.now.Load()
+	return c.grant.sees(i.AccountID, i.AgentID, i.EnvironmentID)
 }
 
 // changeInstance returns an action that changes the call's instance.
@@ -313,7 +438,7 @@ func changeInstance(f *Fake, c *call, move func(r *instanceRecord, now time.Time
 		if problem != nil {
 			return nil, problem
 		}
-		return r.details(), nil
+		return success(r.doc()), nil
 	}
 }
 
@@ -373,16 +498,17 @@ func recordQuality(f *Fake, c *call) action {
 	}
 	return changeInstance(f, c, func(r *instanceRecord, now time.Time) *failure {
 		r.change(now, func(i *Instance) {
-			quality := maps.Clone(i.Quality)
-			if quality == nil {
-				quality = make(map[string]jsontext.Value)
+			payloads := maps.Clone(i.Quality)
+			if payloads == nil {
+				payloads = make(map[string]jsontext.Value)
 			}
-			quality[name] = payload
+			payloads[name] = payload
 			if payload == nil {
-				delete(quality, name)
+				delete(payloads, name)
 			}
-			i.Quality = quality
+			i.Quality = payloads
 		})
+		f.addQualitySpan(r, payload)
 		return nil
 	})
 }
@@ -397,8 +523,18 @@ func updateInstance(f *Fake, c *call) action {
 				i.QualityPayload = payload
 			}
 		})
+		f.addQualitySpan(r, payload)
 		return nil
 	})
+}
+
+// addQualitySpan adds the span that the API itself writes when a quality payload
+// is recorded. The removal of a payload, which is nil, adds none. The fake's lock
+// is held.
+func (f *Fake) addQualitySpan(r *instanceRecord, payload jsontext.Value) {
+	if payload != nil {
+		f.addSpan(r, &Span{SchemaName: "prefactor:quality", Purpose: quality, Status: complete, Payload: payload})
+	}
 }
 
 func getInstance(f *Fake, c *call) action {
@@ -409,7 +545,84 @@ func getInstance(f *Fake, c *call) action {
 		if problem != nil {
 			return nil, problem
 		}
-		return r.details(), nil
+		return success(r.doc()), nil
+	}
+}
+
+// showInstance returns an instance by either of its ids. What the flags don't
+// ask for is null.
+func showInstance(f *Fake, c *call) action {
+	id, external := c.query.either("agent_instance_id", "external_identifier")
+	counts, risk := c.query.flag("include_counts"), c.query.flag("include_risk_score")
+	alerts := c.query.flag("include_alert_count")
+	c.query.flag("include_costs")
+	return func() (any, *failure) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		r, problem := f.namedInstance(c, id, external)
+		if problem != nil {
+			return nil, problem
+		}
+		doc := r.doc()
+		if !counts {
+			doc.SpanSchemaCounts = nil
+		}
+		if !risk {
+			doc.RiskScore = nil
+		}
+		if !alerts {
+			doc.RaisedAlertCount = nil
+		}
+		return success(doc), nil
+	}
+}
+
+// namedInstance finds the instance with the id or, if that is empty, with the
+// external identifier. Of several agents' instances it takes that of the oldest
+// agent. The fake's lock is held.
+func (f *Fake) namedInstance(c *call, id, external string) (*instanceRecord, *failure) {
+	if id != "" {
+		return f.instanceFor(c, id)
+	}
+	for _, agent := range f.account(c.grant.AccountID).agents {
+		if r := agent.byExternal[external]; r != nil && r.seenBy(c) {
+			return r, nil
+		}
+	}
+	return nil, notFound("No agent instance has the external identifier " + external)
+}
+
+// A contextDoc is a run as one document, for debugging.
+type contextDoc struct {
+	statusDoc
+	AgentContext struct {
+		Body        contextBody `json:"body"`
+		GeneratedAt *string     `json:"generated_at"`
+		SpanCount   int         `json:"span_count"`
+	} `json:"agent_context"`
+}
+
+type contextBody struct {
+	AgentInstance instanceDoc `json:"agent_instance"`
+	AgentSpans    []spanDoc   `json:"agent_spans"`
+}
+
+func getAgentContext(f *Fake, c *call) action {
+	return func() (any, *failure) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		r, problem := f.instanceFor(c, c.id)
+		if problem != nil {
+			return nil, problem
+		}
+		doc := contextDoc{statusDoc: statusDoc{"success"}}
+		doc.AgentContext.Body.AgentInstance = r.doc()
+		for _, s := range r.spans {
+			doc.AgentContext.Body.AgentSpans = append(doc.AgentContext.Body.AgentSpans, s.now.Load().doc())
+		}
+		doc.AgentContext.GeneratedAt = stamp(f.set.clock())
+		doc.AgentContext.SpanCount = len(r.spans)
+		return doc, nil
 	}
 }
 
@@ -443,7 +656,12 @@ func listInstances(f *Fake, c *call) action {
 			length: len(records),
 			at:     func(n int) *Instance { return records[n].now.Load() },
 			keep:   keep,
-			doc:    func(i *Instance) any { return i.row() },
+			doc: func(i *Instance) any {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				v := f.instances[i.ID].view()
+				return v.row()
+			},
 		}), nil
 	}
 }

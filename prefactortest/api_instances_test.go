@@ -2,6 +2,7 @@ package prefactortest_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -339,5 +340,219 @@ func wantIDs(t testing.TB, a answer, want ...string) {
 	}
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("listed %q, want %q", got, want)
+	}
+}
+
+func TestInstanceFields(t *testing.T) {
+	t.Parallel()
+	eachFace(t, func(t *testing.T, f *prefactortest.Fake, c client) {
+		id := c.post("/agent_instance/register", `{"external_identifier":"run-7"}`).must(t)["id"].(string)
+		fresh := c.get("/agent_instance/" + id).must(t)
+		for field, want := range map[string]any{
+			"raised_alert_count": 0.0, "last_activity_span_at": nil, "cost_breakdown": nil, "risk_score": nil,
+			"span_schema_counts": map[string]any{"by_name": map[string]any{}},
+			"quality_payloads":   map[string]any{}, "quality_summaries": map[string]any{},
+		} {
+			if got, ok := fresh[field]; !ok || !reflect.DeepEqual(got, want) {
+				t.Errorf("a new instance has %v under %s, want %v", got, field, want)
+			}
+		}
+		span := c.post("/agent_spans", spanBody(id, "active", `"started_at":"2026-01-02T03:04:05Z"`)).must(t)["id"].(string)
+		c.post("/agent_spans", spanBody(id, "complete", `"started_at":"2026-01-01T03:04:05Z","finished_at":"2026-01-01T04:04:05Z"`)).must(t)
+		if got := c.get("/agent_instance/" + id).must(t)["last_activity_span_at"]; got != "2026-01-02T03:04:05.000000Z" {
+			t.Errorf("after a start the last activity was at %v", got)
+		}
+		c.post("/agent_spans/"+span+"/finish", `{"timestamp":"2026-01-02T04:04:05Z"}`).must(t)
+		c.move(id, `record_quality {"name":"tone","payload":{}}`).must(t)
+		row := c.get("/agent_instance").doc["summaries"].([]any)[0].(map[string]any)
+		for where, doc := range map[string]map[string]any{"details": c.get("/agent_instance/" + id).must(t), "a row": row} {
+			if doc["last_activity_span_at"] != "2026-01-02T04:04:05.000000Z" || doc["raised_alert_count"] != 0.0 {
+				t.Errorf("%s: %v", where, doc)
+			}
+		}
+		if got := at(c.get("/agent_instance/"+id).doc, "details.span_schema_counts.by_name"); !reflect.DeepEqual(got, map[string]any{"app:llm": 2.0, "prefactor:quality": 1.0}) {
+			t.Errorf("span_schema_counts.by_name is %v", got)
+		}
+		if i, _ := f.Instance(id); !i.LastActivitySpanAt.Equal(time.Date(2026, 1, 2, 4, 4, 5, 0, time.UTC)) {
+			t.Errorf("the fake holds the last activity %v", i.LastActivitySpanAt)
+		}
+	})
+}
+
+func TestShowInstance(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New(prefactortest.WithToken("deploy", prefactortest.Grant{AgentID: "mine"})))
+	other := c.post("/agent", `{"details":{"name":"other"}}`).must(t)["id"].(string)
+	first := c.post("/agent_instance/register", `{"external_identifier":"run-7"}`).must(t)["id"].(string)
+	theirs := c.post("/agent_instance/register", `{"agent_id":"`+other+`","external_identifier":"run-8"}`).must(t)["id"].(string)
+	c.post("/agent_instance/register", `{"agent_id":"`+other+`","external_identifier":"run-7"}`).must(t)
+	c.register()
+	for name, tt := range map[string]struct{ query, want string }{
+		"by id":                  {"agent_instance_id=" + first, first},
+		"by external identifier": {"external_identifier=run-8", theirs},
+		"of the oldest agent":    {"external_identifier=run-7", first},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.get("/agent_instance/show?" + tt.query).must(t)["id"]; got != tt.want {
+				t.Errorf("showed %v, want %s", got, tt.want)
+			}
+			item := c.post("/bulk", bulk(`"_type":"agent_instances/show","idempotency_key":"12345678","`+strings.Replace(tt.query, "=", `":"`, 1)+`"`))
+			if got := at(item.doc, "outputs.12345678.details.id"); got != tt.want {
+				t.Errorf("in bulk: showed %v, want %s", got, tt.want)
+			}
+		})
+	}
+	c.get("/agent_instance/show").invalid(t, "agent_instance_id", "required")
+	c.get("/agent_instance/show?agent_instance_id="+first+"&external_identifier=run-7").invalid(t, "external_identifier", "invalid_value")
+	c.get("/agent_instance/show?agent_instance_id="+first+"&include_counts=yes").invalid(t, "include_counts", "invalid_value")
+	c.get("/agent_instance/show?agent_instance_id=nope").refused(t, 404, "not_found")
+	c.get("/agent_instance/show?external_identifier=nope").refused(t, 404, "not_found")
+	c.as("deploy").get("/agent_instance/show?external_identifier=run-7").refused(t, 404, "not_found")
+}
+
+func TestShowInstanceFlags(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	id := c.started()
+	f.SetRiskScore(id, prefactortest.RiskScore{})
+	flags := map[string]string{
+		"include_counts": "span_schema_counts", "include_risk_score": "risk_score", "include_alert_count": "raised_alert_count",
+	}
+	for asked, field := range flags {
+		details := c.get("/agent_instance/show?agent_instance_id=" + id + "&include_costs=true&" + asked + "=true").must(t)
+		for _, other := range flags {
+			if got, ok := details[other]; !ok || (got != nil) != (other == field) {
+				t.Errorf("with %s, %s is %v", asked, other, got)
+			}
+		}
+	}
+}
+
+func TestRiskScore(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	id := c.started()
+	want := `"risk_score":{"total_score":7.5,"critical_threshold":10,"any_assessable":true,"all_data_categories":["contact_information"],"allowed_actions":[],` +
+		`"risk_level":"high","peak_classification":null,"per_type":[{"schema_name":"app:llm","count":2,"type_score":3.5,"total_contribution":7,"risk_level":null}]}`
+	c.get("/agent_instance?sorting=id")
+	if !f.SetRiskScore(id, prefactortest.RiskScore{
+		TotalScore: 7.5, RiskLevel: "high", CriticalThreshold: 10, AnyAssessable: true,
+		AllDataCategories: []string{"contact_information"},
+		PerType:           []prefactortest.TypeRisk{{SchemaName: "app:llm", Count: 2, TypeScore: 3.5, TotalContribution: 7}},
+	}) {
+		t.Fatal("SetRiskScore is false for an instance")
+	}
+	if f.SetRiskScore("nope", prefactortest.RiskScore{}) {
+		t.Error("SetRiskScore is true without an instance")
+	}
+	for _, path := range []string{"/agent_instance/" + id, "/agent_instance?sorting=id"} {
+		if a := c.get(path); !strings.Contains(string(a.body), want) {
+			t.Errorf("GET %s: got  %s\nwant %s", path, a.body, want)
+		}
+	}
+	if i, _ := f.Instance(id); i.RiskScore == nil || i.RiskScore.TotalScore != 7.5 {
+		t.Errorf("the fake holds %+v", i.RiskScore)
+	}
+}
+
+func TestAgentContext(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New(prefactortest.WithClock(fixed)))
+	id := c.started()
+	span := c.span(id, "active")
+	a := c.get("/agent_instance/" + id + "/agent_context")
+	a.must(t)
+	if at(a.doc, "status") != "success" || at(a.doc, "agent_context.span_count") != 1.0 ||
+		at(a.doc, "agent_context.generated_at") != "2026-05-06T07:08:09.123456Z" {
+		t.Errorf("got %s", a.body)
+	}
+	spans, _ := at(a.doc, "agent_context.body.agent_spans").([]any)
+	if at(a.doc, "agent_context.body.agent_instance.id") != id || len(spans) != 1 || spans[0].(map[string]any)["id"] != span {
+		t.Errorf("the body isn't the run: %s", a.body)
+	}
+	c.get("/agent_instance/nope/agent_context").refused(t, 404, "not_found")
+}
+
+// A recorded quality payload leaves a span that counts as any other.
+func TestQualitySpans(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		send    func(c client, id string) answer
+		payload string // empty if there is no span
+	}{
+		{"record_quality", func(c client, id string) answer {
+			return c.move(id, `record_quality {"name":"tone","payload":{"score":1}}`)
+		}, `{"score":1}`},
+		{"record_quality of null", func(c client, id string) answer {
+			return c.move(id, `record_quality {"name":"tone","payload":null}`)
+		}, ""},
+		{"PUT quality_payload", func(c client, id string) answer {
+			return c.do("PUT", "/agent_instance/"+id, `{"details":{"quality_payload":{"score":2}}}`)
+		}, `{"score":2}`},
+		{"PUT of null", func(c client, id string) answer {
+			return c.do("PUT", "/agent_instance/"+id, `{"details":{"quality_payload":null}}`)
+		}, ""},
+		{"PUT of nothing", func(c client, id string) answer {
+			return c.do("PUT", "/agent_instance/"+id, `{"details":{}}`)
+		}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := prefactortest.New(prefactortest.WithClock(fixed), prefactortest.RequireSchemas())
+			c := direct(t, f)
+			id := c.started()
+			details := tt.send(c, id).must(t)
+			spans := f.Spans()
+			if tt.payload == "" {
+				if len(spans) != 0 {
+					t.Errorf("the fake holds the spans %+v, want none", spans)
+				}
+				return
+			}
+			if len(spans) != 1 {
+				t.Fatalf("the fake holds %d spans, want 1", len(spans))
+			}
+			s := spans[0]
+			if s.SchemaName != "prefactor:quality" || s.Purpose != "quality" || s.Status != "complete" || string(s.Payload) != tt.payload ||
+				s.AgentInstanceID != id || !s.StartedAt.Equal(fixed()) || !s.FinishedAt.Equal(fixed()) {
+				t.Errorf("the fake holds %+v", s)
+			}
+			if at(details, "span_counts.total") != 1.0 || at(details, "span_counts.complete") != 1.0 {
+				t.Errorf("the span isn't counted: %v", details)
+			}
+			wantIDs(t, c.get("/agent_spans?agent_instance_id="+id), s.ID)
+			if got := c.get("/agent_spans/" + s.ID).must(t)["purpose"]; got != "quality" {
+				t.Errorf("the purpose on the wire is %v", got)
+			}
+		})
+	}
+}
+
+func TestQualitySummaries(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New())
+	id := c.post("/agent_instance/register", `{"agent_schema_version":{"quality_schemas":[
+		{"name":"tone","schema":{},"template":"{{ rating }} with {{score}} ({{ by.name | upcase }}{{ none }})"},{"name":"facts"}]}}`).must(t)["id"].(string)
+	c.move(id, `record_quality {"name":"tone","payload":{"rating":"good","score":7,"by":{"name":"judge"}}}`).must(t)
+	got := c.move(id, `record_quality {"name":"facts","payload":{}}`).must(t)["quality_summaries"]
+	if !reflect.DeepEqual(got, map[string]any{"tone": "good with 7 (judge)"}) {
+		t.Errorf("quality_summaries is %v", got)
+	}
+}
+
+// The paths of other operations aren't ids.
+func TestWordsAreNoIDs(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New())
+	for _, word := range []string{"show", "register"} {
+		a := c.do("PUT", "/agent_instance/"+word, `{"details":{}}`)
+		a.refused(t, 404, "not_found")
+		if message, _ := a.doc["message"].(string); !strings.Contains(message, "no route PUT /api/v1/agent_instance/"+word) {
+			t.Errorf("%s was taken for an id: %s", word, a.body)
+		}
 	}
 }

@@ -63,7 +63,7 @@ func TestListRefuses(t *testing.T) {
 		{"sorting[field]=colour", "sorting"},
 		{"sorting[field]=id&sorting[direction]=down", "sorting[direction]"},
 	}
-	for _, list := range []string{"/agent_instance", "/agent_spans", "/agent"} {
+	for _, list := range []string{"/agent_instance", "/agent_spans", "/agent", "/alerts"} {
 		for _, tt := range tests {
 			t.Run(list+"?"+tt.query, func(t *testing.T) {
 				c.get(list+"?"+tt.query).invalid(t, tt.path, "invalid_value")
@@ -115,10 +115,14 @@ func TestEverySortField(t *testing.T) {
 		c.post("/agent_spans", spanBody(instance, status, fmt.Sprintf(`"started_at":"2026-01-0%dT00:00:00Z"`, 1+n*5%3)))
 	}
 	c.post("/agent", `{"details":{"name":"z","external_identifier":"z"}}`)
+	c.raise(instance, "b", "info", `,"raised_at":"2026-01-02T03:04:05Z"`)
+	c.raise(instance, "a", "info", "")
+	c.clear(instance, "a", "").must(t)
 	tests := []struct{ list, fields string }{
 		{"/agent_instance", "id status external_identifier inserted_at=timestamp started_at finished_at"},
 		{"/agent_spans", "id status schema_title=title started_at=timestamp started_at finished_at"},
 		{"/agent", "id name status external_identifier inserted_at=timestamp"},
+		{"/alerts", "id name title status raised_at=timestamp"},
 	}
 	for _, tt := range tests {
 		for field := range strings.FieldsSeq(tt.fields) {

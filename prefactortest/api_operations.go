@@ -39,8 +39,11 @@ var operations = []*operation{
 		itemID: "agent_instance_id", write: true, ingestion: true, prepare: recordQuality},
 	{name: "agent_instances.update", method: "PUT", route: "/agent_instance/{id}", item: "agent_instances/update",
 		itemID: "agent_instance_id", write: true, prepare: updateInstance},
-	{name: "agent_instances.get", method: "GET", route: "/agent_instance/{id}", item: "agent_instances/show",
-		itemID: "agent_instance_id", ingestion: true, prepare: getInstance},
+	{name: "agent_instances.get", method: "GET", route: "/agent_instance/{id}", ingestion: true, prepare: getInstance},
+	{name: "agent_instances.show", method: "GET", route: "/agent_instance/show", item: "agent_instances/show",
+		ingestion: true, prepare: showInstance},
+	{name: "agent_instances.agent_context", method: "GET", route: "/agent_instance/{id}/agent_context",
+		prepare: getAgentContext},
 	{name: "agent_instances.list", method: "GET", route: "/agent_instance", item: "agent_instances/list",
 		prepare: listInstances},
 
@@ -48,10 +51,18 @@ var operations = []*operation{
 		write: true, ingestion: true, prepare: createSpan},
 	{name: "agent_spans.finish", method: "POST", route: "/agent_spans/{id}/finish", item: "agent_spans/finish",
 		itemID: "agent_span_id", write: true, ingestion: true, prepare: finishSpan},
+	{name: "agent_spans.discard_sensitive", method: "POST", route: "/agent_spans/{id}/discard_sensitive",
+		write: true, prepare: discardSensitive},
 	{name: "agent_spans.get", method: "GET", route: "/agent_spans/{id}", item: "agent_spans/show",
 		itemID: "agent_span_id", prepare: getSpan},
 	{name: "agent_spans.list", method: "GET", route: "/agent_spans", item: "agent_spans/list",
 		prepare: listSpans},
+
+	{name: "alerts.raise", method: "POST", route: "/alerts/raise", write: true, ingestion: true, prepare: raiseAlert},
+	{name: "alerts.clear", method: "POST", route: "/alerts/clear", write: true, ingestion: true, prepare: clearAlert},
+	{name: "alerts.get", method: "GET", route: "/alerts/{id}", prepare: getAlert},
+	{name: "alerts.count", method: "GET", route: "/alerts/count", prepare: countAlerts},
+	{name: "alerts.list", method: "GET", route: "/alerts", prepare: listAlerts},
 
 	{name: "agents.create", method: "POST", route: "/agent", item: "agents/create",
 		write: true, accountOnly: true, prepare: createAgent},
@@ -147,16 +158,28 @@ func route(method, escapedPath string) (op *operation, id string) {
 		return nil, ""
 	}
 	id, err := url.PathUnescape(segments[2])
-	if err != nil || id == "" {
+	if err != nil || id == "" || words[segments[1]+"/"+segments[2]] {
 		return nil, ""
 	}
 	segments[2] = "{id}"
 	return operationsByRoute[method+" "+strings.Join(segments, "/")], id
 }
 
+// words are the segments that have the place of an id in a route but are none,
+// such as agent_instance/show.
+var words = func() map[string]bool {
+	m := make(map[string]bool)
+	for _, op := range operations {
+		if segments := strings.Split(op.route, "/"); len(segments) > 2 && segments[2] != "{id}" {
+			m[segments[1]+"/"+segments[2]] = true
+		}
+	}
+	return m
+}()
+
 // otherResources are resources of the API that the fake doesn't have.
 var otherResources = []string{
-	"account_integration", "admin_user", "admin_user_invite", "alerts", "person", "playground", "risk_profile", "team",
+	"account_integration", "admin_user", "admin_user_invite", "person", "playground", "risk_profile", "team",
 }
 
 // nearMisses describes an unmatched request and the most similar routes.

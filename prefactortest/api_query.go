@@ -2,7 +2,9 @@ package prefactortest
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -18,6 +20,35 @@ type query struct {
 func (q *query) text(name string) string {
 	q.known = append(q.known, name)
 	return q.values.Get(name)
+}
+
+// flag returns a boolean, false if it is absent.
+func (q *query) flag(name string) bool {
+	s := q.text(name)
+	if s != "" && s != "true" && s != "false" {
+		q.refuse(name, "must be true or false")
+	}
+	return s == "true"
+}
+
+func (q *query) oneOf(name string, values ...string) string {
+	s := q.text(name)
+	if s != "" && !slices.Contains(values, s) {
+		q.refuse(name, "must be one of "+strings.Join(values, ", "))
+	}
+	return s
+}
+
+// either returns two parameters of which exactly one must be given.
+func (q *query) either(name, other string) (value, otherValue string) {
+	value, otherValue = q.text(name), q.text(other)
+	switch {
+	case value == "" && otherValue == "":
+		q.call.refuse(required(name))
+	case value != "" && otherValue != "":
+		q.refuse(other, "can't be given together with "+name)
+	}
+	return value, otherValue
 }
 
 func (q *query) time(name string) time.Time {

@@ -17,6 +17,9 @@ type Span struct {
 	AgentInstanceID string
 	ParentSpanID    string
 	SchemaName      string
+	// Purpose says what the span records: activity, quality or alert. The fake
+	// adds the spans of quality and alerts itself.
+	Purpose string
 	// Status is pending, active, complete, failed or cancelled.
 	Status string
 	// Payload is the JSON object that the span was created with.
@@ -29,8 +32,15 @@ type Span struct {
 	SensitiveEncoding bool
 
 	environmentID string
-	purpose       string
+	schema        schemaDoc
 }
+
+// The purposes of spans.
+const (
+	activity = "activity"
+	quality  = "quality"
+	alert    = "alert"
+)
 
 // A spanRecord is the current state of a span.
 type spanRecord struct{ now atomic.Pointer[Span] }
@@ -58,7 +68,7 @@ func (f *Fake) Span(id string) (Span, bool) {
 	return *r.now.Load(), true
 }
 
-// A spanDoc is a span on the wire.
+// A spanDoc is a span on the wire, outside lists.
 type spanDoc struct {
 	Type                    string         `json:"type"`
 	ID                      string         `json:"id"`
@@ -72,12 +82,19 @@ type spanDoc struct {
 	Payload                 jsontext.Value `json:"payload"`
 	ResultPayload           jsontext.Value `json:"result_payload"`
 	Summary                 *string        `json:"summary"`
+	DataRisk                jsontext.Value `json:"data_risk"`
 	StartedAt               *string        `json:"started_at"`
 	FinishedAt              *string        `json:"finished_at"`
 	Purpose                 string         `json:"purpose"`
-	RiskLevel               *string        `json:"risk_level"`
 	SensitiveEncoding       bool           `json:"sensitive_encoding"`
 	PayloadByteSizeEstimate int            `json:"payload_byte_size_estimate"`
+}
+
+// A spanRow is a span on the wire, in a list.
+type spanRow struct {
+	spanDoc
+	RiskLevel *string  `json:"risk_level"`
+	RiskScore *float64 `json:"risk_score"`
 }
 
 func (s *Span) doc() spanDoc {
@@ -89,13 +106,15 @@ func (s *Span) doc() spanDoc {
 		AgentInstanceID:         s.AgentInstanceID,
 		ParentSpanID:            orNull(s.ParentSpanID),
 		SchemaName:              s.SchemaName,
-		SchemaTitle:             s.SchemaName,
+		SchemaTitle:             cmp.Or(s.schema.Title, s.SchemaName),
 		Status:                  s.Status,
 		Payload:                 s.Payload,
 		ResultPayload:           s.ResultPayload,
 		StartedAt:               stamp(s.StartedAt),
 		FinishedAt:              stamp(s.FinishedAt),
-		Purpose:                 s.purpose,
+		Summary:                 s.schema.summary(s.Payload),
+		DataRisk:                s.schema.DataRisk,
+		Purpose:                 s.Purpose,
 		SensitiveEncoding:       s.SensitiveEncoding,
 		PayloadByteSizeEstimate: len(s.Payload),
 	}
@@ -124,15 +143,8 @@ func createSpan(f *Fake, c *call) action {
 		if problem != nil {
 			return nil, problem
 		}
-		i := r.now.Load()
-		if s.ID == "" {
-			s.ID = f.ids.next(i.ID)
-		}
-		s.AccountID, s.AgentID = i.AccountID, i.AgentID
-		s.environmentID, s.purpose = i.EnvironmentID, i.Purpose
-		s.begin(f.set.clock())
 		f.addSpan(r, &s)
-		return s.written(i), nil
+		return s.written(r.now.Load()), nil
 	}
 }
 
@@ -140,6 +152,7 @@ func createSpan(f *Fake, c *call) action {
 // body.
 func readSpan(c *call, p *params) (s Span, at func(name string) []string) {
 	s = Span{
+		Purpose:           activity,
 		AgentInstanceID:   p.text("agent_instance_id", needed),
 		SchemaName:        p.text("schema_name", needed),
 		Status:            p.oneOf("status", needed, pending, active, complete, failed, cancelled),
@@ -187,7 +200,7 @@ func (f *Fake) checkSpan(i *Instance, s *Span, at func(string) []string) *failur
 	if s.ParentSpanID != "" && !f.isParent(i, s.ParentSpanID) {
 		wrong = append(wrong, invalidValue("does not exist", at("parent_span_id")...))
 	}
-	if _, declared := i.schemas[s.SchemaName]; f.set.requireSchemas && !declared {
+	if _, declared := i.schemas.SpanTypes[s.SchemaName]; f.set.requireSchemas && !declared {
 		wrong = append(wrong, invalidValue("has no schema", at("schema_name")...))
 	}
 	if wrong == nil {
@@ -208,17 +221,43 @@ func (f *Fake) isParent(i *Instance, id string) bool {
 	return parent.AccountID == i.AccountID
 }
 
-// addSpan stores a new span. The fake's lock is held.
+// addSpan stores a new span of the instance, with what follows from that. The
+// fake's lock is held.
 func (f *Fake) addSpan(i *instanceRecord, s *Span) {
+	run := i.now.Load()
+	if s.ID == "" {
+		s.ID = f.ids.next(run.ID)
+	}
+	s.AccountID, s.AgentID, s.AgentInstanceID, s.environmentID = run.AccountID, run.AgentID, run.ID, run.EnvironmentID
+	s.schema = run.schemas.SpanTypes[s.SchemaName].schemaDoc
+	s.begin(f.set.clock())
+
 	r := new(spanRecord)
 	r.now.Store(s)
 	i.spans = append(i.spans, r)
 	i.counts.add(s.Status, 1)
-	agent, account := f.agents[s.AgentID], f.account(s.AccountID)
-	agent.spans = append(agent.spans, r)
+	i.bySchema[s.SchemaName]++
+	i.noteActivity(s)
+	account := f.account(s.AccountID)
+	i.agent.spans = append(i.agent.spans, r)
 	account.spans = append(account.spans, r)
 	f.allSpans = append(f.allSpans, r)
 	f.spans[s.ID] = r
+}
+
+// noteActivity updates the time of the last activity by a span that was written.
+// The fake's lock is held.
+func (r *instanceRecord) noteActivity(s *Span) {
+	if s.Purpose != activity {
+		return
+	}
+	for _, last := range []*time.Time{&r.lastActivity, &r.agent.lastActivity} {
+		for _, at := range []time.Time{s.StartedAt, s.FinishedAt} {
+			if at.After(*last) {
+				*last = at
+			}
+		}
+	}
 }
 
 // spanFor finds the call's span. The fake's lock is held.
@@ -263,6 +302,7 @@ func (r *instanceRecord) changeSpan(span *spanRecord, edit func(*Span)) *Span {
 	r.counts.add(next.Status, -1)
 	edit(&next)
 	r.counts.add(next.Status, 1)
+	r.noteActivity(&next)
 	span.now.Store(&next)
 	return &next
 }
@@ -286,6 +326,7 @@ func mayFinishSpan(from, to string) *failure {
 }
 
 func getSpan(f *Fake, c *call) action {
+	redacted := c.query.flag("redacted")
 	return func() (any, *failure) {
 		f.mu.Lock()
 		r, problem := f.spanFor(c)
@@ -293,8 +334,53 @@ func getSpan(f *Fake, c *call) action {
 		if problem != nil {
 			return nil, problem
 		}
-		return success(r.now.Load().doc()), nil
+		s := *r.now.Load()
+		if redacted {
+			s.discardSensitive()
+		}
+		return success(s.doc()), nil
 	}
+}
+
+func discardSensitive(f *Fake, c *call) action {
+	return func() (any, *failure) {
+		r, problem := f.spanFor(c)
+		if problem != nil {
+			return nil, problem
+		}
+		i := f.instances[r.now.Load().AgentInstanceID]
+		return success(i.changeSpan(r, (*Span).discardSensitive).doc()), nil
+	}
+}
+
+// discardSensitive makes the marked values of the payloads null.
+func (s *Span) discardSensitive() {
+	s.Payload, s.ResultPayload = withoutSensitive(s.Payload), withoutSensitive(s.ResultPayload)
+}
+
+// withoutSensitive returns v with the value of each object that has the member
+// $sensitive replaced by null. The mark stays.
+func withoutSensitive(v jsontext.Value) jsontext.Value {
+	switch v.Kind() {
+	case '{':
+		doc, _ := members(v) // its syntax was checked with the body
+		if _, marked := doc["$sensitive"]; marked {
+			doc["value"] = jsontext.Value("null")
+			return encode(doc)
+		}
+		for name := range doc {
+			doc[name] = withoutSensitive(doc[name])
+		}
+		return encode(doc)
+	case '[':
+		var list []jsontext.Value
+		decode(v, &list)
+		for n := range list {
+			list[n] = withoutSensitive(list[n])
+		}
+		return encode(list)
+	}
+	return v
 }
 
 // spanOrder holds the orders of a list of spans.
@@ -311,8 +397,7 @@ func listSpans(f *Fake, c *call) action {
 	instanceID := c.query.text("agent_instance_id")
 	agentID := c.query.text("agent_id")
 	from, to := c.query.time("start_time"), c.query.time("end_time")
-	c.query.text("include_summaries")
-	c.query.text("include_risk_level")
+	summaries, risk := c.query.flag("include_summaries"), c.query.flag("include_risk_level")
 	l := newListing(c, spanOrder)
 	keep := func(s *Span) bool {
 		return c.grant.sees(s.AccountID, s.AgentID, s.environmentID) &&
@@ -332,9 +417,26 @@ func listSpans(f *Fake, c *call) action {
 			length: len(records),
 			at:     func(n int) *Span { return records[n].now.Load() },
 			keep:   keep,
-			doc:    func(s *Span) any { return s.doc() },
+			doc:    func(s *Span) any { return f.spanRow(s, summaries, risk) },
 		}), nil
 	}
+}
+
+// spanRow returns the span as a row of a list, with what the list asked for.
+func (f *Fake) spanRow(s *Span, summary, risk bool) spanRow {
+	row := spanRow{spanDoc: s.doc()}
+	if !summary {
+		row.Summary = nil
+	}
+	if !risk {
+		return row
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.instances[s.AgentInstanceID].now.Load().RiskScore.ofType(s.SchemaName); t != nil {
+		row.RiskLevel, row.RiskScore = orNull(t.RiskLevel), &t.TypeScore
+	}
+	return row
 }
 
 // spanIndex returns the shortest index that has every span of the list. The

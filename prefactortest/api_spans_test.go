@@ -3,6 +3,7 @@ package prefactortest_test
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -325,4 +326,116 @@ func TestListSpans(t *testing.T) {
 		})
 	}
 	c.get("/agent_spans?start_time=2026-01-02T00:00:00").invalid(t, "start_time", "invalid_value")
+}
+
+// A span's purpose is what it records, not why its instance runs.
+func TestSpanPurpose(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	id := c.post("/agent_instance/register", `{"purpose":"eval"}`).must(t)["id"].(string)
+	if got := c.post("/agent_spans", spanBody(id, "active", "")).must(t)["purpose"]; got != "activity" || f.Spans()[0].Purpose != "activity" {
+		t.Errorf("the purpose is %v, want activity", got)
+	}
+}
+
+// declared is a registration that declares app:llm with a title, a
+// template and a data risk.
+const declared = `{"agent_schema_version":{"span_type_schemas":[
+	{"name":"app:llm","title":"Model call","template":"asked {{q}}","data_risk":{"action_profile":{}}},{"name":"plain"}]}}`
+
+// Where a span is shown decides which fields it has.
+func TestSpanShapes(t *testing.T) {
+	t.Parallel()
+	eachFace(t, func(t *testing.T, f *prefactortest.Fake, c client) {
+		id := c.post("/agent_instance/register", declared).must(t)["id"].(string)
+		f.SetRiskScore(id, prefactortest.RiskScore{PerType: []prefactortest.TypeRisk{{SchemaName: "app:llm", RiskLevel: "high", TypeScore: 3.5}}})
+		body := `{"details":{"agent_instance_id":"` + id + `","schema_name":"app:llm","status":"complete","payload":{"q":"why"}}}`
+		created := c.post("/agent_spans", body).must(t)
+		got := c.get("/agent_spans/" + created["id"].(string)).must(t)
+		for where, doc := range map[string]map[string]any{"created": created, "retrieved": got} {
+			if doc["schema_title"] != "Model call" || doc["summary"] != "asked why" || !reflect.DeepEqual(doc["data_risk"], map[string]any{"action_profile": map[string]any{}}) {
+				t.Errorf("%s: %v", where, doc)
+			}
+			for _, field := range []string{"risk_level", "risk_score"} {
+				if _, ok := doc[field]; ok {
+					t.Errorf("%s: there is a %s outside a list", where, field)
+				}
+			}
+		}
+		for query, want := range map[string][3]any{
+			"":                         {nil, nil, nil},
+			"include_summaries=false":  {nil, nil, nil},
+			"include_summaries=true":   {"asked why", nil, nil},
+			"include_risk_level=true":  {nil, "high", 3.5},
+			"include_risk_level=false": {nil, nil, nil},
+		} {
+			row := c.get("/agent_spans?agent_instance_id=" + id + "&" + query).doc["summaries"].([]any)[0].(map[string]any)
+			for n, field := range []string{"summary", "risk_level", "risk_score"} {
+				if value, ok := row[field]; !ok || value != want[n] {
+					t.Errorf("with %q a row has %v under %s, want %v", query, value, field, want[n])
+				}
+			}
+			if row["data_risk"] == nil || at(row, "payload.q") != "why" {
+				t.Errorf("a row lacks the data risk or the payload: %v", row)
+			}
+		}
+		c.get("/agent_spans?include_summaries=1").invalid(t, "include_summaries", "invalid_value")
+
+		undeclared := c.post("/agent_spans", strings.Replace(body, "app:llm", "plain", 1)).must(t)
+		for field, want := range map[string]any{"schema_title": "plain", "summary": nil, "data_risk": nil} {
+			if value, ok := undeclared[field]; !ok || value != want {
+				t.Errorf("without a declaration %s is %v, want %v", field, value, want)
+			}
+		}
+		row := c.get("/agent_spans?include_risk_level=true&sorting=-title").doc["summaries"].([]any)[0].(map[string]any)
+		if row["schema_name"] != "plain" || row["risk_level"] != nil || row["risk_score"] != nil {
+			t.Errorf("a span of a type without a score has the row %v", row)
+		}
+	})
+}
+
+func TestSensitiveValues(t *testing.T) {
+	t.Parallel()
+	const payload = `{"a":{"$sensitive":"string","value":"secret-1"},"b":[{"c":{"$sensitive":"number","value":41.50,"labels":["pii"]}},"kept"],"n":12345678901234567890.10}`
+	const hidden = `{"a":{"$sensitive":"string","value":null},"b":[{"c":{"$sensitive":"number","labels":["pii"],"value":null}},"kept"],"n":12345678901234567890.10}`
+	const result = `{"$sensitive":"string","value":"secret-2"}`
+	create := func(t *testing.T, c client) string {
+		id := c.post("/agent_instance/register", `{"agent_schema_version":{"span_type_schemas":[{"name":"s","template":"{{a.value}}"}]}}`).must(t)["id"].(string)
+		return c.post("/agent_spans", fmt.Sprintf(`{"details":{"agent_instance_id":%q,"schema_name":"s","status":"complete","sensitive_encoding":true,"payload":%s,"result_payload":{"r":%s}}}`,
+			id, payload, result)).must(t)["id"].(string)
+	}
+	eachFace(t, func(t *testing.T, f *prefactortest.Fake, c client) {
+		id := create(t, c)
+		whole := c.get("/agent_spans/" + id)
+		if !strings.Contains(string(whole.body), payload) || !strings.Contains(string(whole.body), result) {
+			t.Errorf("without redaction: %s", whole.body)
+		}
+		wantJSON(t, c.get("/agent_spans/"+id+"?redacted=false").body, string(whole.body))
+		redacted := c.get("/agent_spans/" + id + "?redacted=true")
+		if !strings.Contains(string(redacted.body), hidden) || strings.Contains(string(redacted.body), "secret") || strings.Contains(string(redacted.body), "41.50") {
+			t.Errorf("redacted: %s", redacted.body)
+		}
+		wantJSON(t, c.get("/agent_spans/"+id).body, string(whole.body)) // reading changes nothing
+
+		first := c.post("/agent_spans/"+id+"/discard_sensitive", `{}`)
+		first.must(t)
+		wantJSON(t, first.body, string(c.get("/agent_spans/"+id).body))
+		wantJSON(t, c.post("/agent_spans/"+id+"/discard_sensitive", "").body, string(first.body))
+		if s, _ := f.Span(id); string(s.Payload) != hidden || string(s.ResultPayload) != `{"r":{"$sensitive":"string","value":null}}` {
+			t.Errorf("the fake holds %s and %s", s.Payload, s.ResultPayload)
+		}
+	})
+	c := direct(t, prefactortest.New())
+	c.get("/agent_spans/"+create(t, c)+"?redacted=perhaps").invalid(t, "redacted", "invalid_value")
+	c.post("/agent_spans/nope/discard_sensitive", `{}`).refused(t, 404, "not_found")
+}
+
+func TestSpansOfADeletedAgent(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New())
+	id := c.started()
+	c.do("DELETE", "/agent/"+prefactortest.AgentID, "").must(t)
+	span := c.span(id, "active")
+	c.post("/agent_spans/"+span+"/finish", `{}`).must(t)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A store holds the fake's records. Agents, instances and spans are immutable
+// A store holds the fake's records. Agents, instances, spans and alerts are immutable
 // values that a change replaces, so they can be read without the lock.
 type store struct {
 	ids      ids
@@ -18,9 +18,11 @@ type store struct {
 	agents    map[string]*agentRecord
 	instances map[string]*instanceRecord
 	spans     map[string]*spanRecord
+	alerts    map[string]*alertRecord
 
 	allInstances []*instanceRecord
 	allSpans     []*spanRecord
+	allAlerts    []*alertRecord
 
 	mentioned map[foundKey]*entry
 	writes    int // counts the changes
@@ -33,6 +35,7 @@ type account struct {
 	instances []*instanceRecord
 	spans     []*spanRecord
 	entries   map[string][]*entry // the other resources, by noun
+	alerts    []*alertRecord
 }
 
 // A foundKey identifies an entry that is created when it is first mentioned: an
@@ -49,6 +52,7 @@ func newStore(set settings) store {
 		agents:    make(map[string]*agentRecord),
 		instances: make(map[string]*instanceRecord),
 		spans:     make(map[string]*spanRecord),
+		alerts:    make(map[string]*alertRecord),
 		mentioned: make(map[foundKey]*entry),
 	}
 	s.agent(AgentID, AccountID, set.clock())

@@ -27,8 +27,8 @@ type Grant struct {
 	AgentID, EnvironmentID string
 	// Ingestion makes an ingestion token. It may register, start, finish and
 	// terminate instances, record their quality, read one instance, write
-	// spans, generate PFIDs, ping, and do the same in bulk. Other operations
-	// refuse it with 401.
+	// spans, raise and clear alerts, generate PFIDs, ping, and do the same in
+	// bulk. Other operations refuse it with 401.
 	Ingestion bool
 }
 

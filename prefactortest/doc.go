@@ -40,7 +40,8 @@
 //		    └── app:tool failed
 //	`)
 //
-// [Fake.Instances] and [Fake.Spans] return the rest: payloads, times, counts.
+// [Fake.Instances], [Fake.Spans] and [Fake.Alerts] return the rest: payloads,
+// times, counts.
 // If the code works in the background, first use [Fake.Wait] to wait for a
 // condition. [WithClock] and [WithSeed] make times and ids the same in every
 // run, for golden files.
@@ -116,7 +117,16 @@
 //     remembered.
 //   - A span whose instance doesn't exist is refused with 404, one whose parent
 //     doesn't exist with 422.
-//   - Spans can be written whatever the status of their instance.
+//   - Spans can be written, and alerts raised and cleared, whatever the status of
+//     their instance.
+//   - A quality payload leaves a span prefactor:quality, and each raise of an
+//     alert a span prefactor:alert.
+//   - An alert that is raised again is updated; after it was cleared, its name
+//     makes a new one.
+//   - Redacted and discarded sensitive values are null; their mark
+//     {"$sensitive":…} stays.
+//   - Of the templates that render summaries, the fake knows {{ path }} only.
+//   - Costs are null. Risk scores are null too, until [Fake.SetRiskScore].
 //   - An environment exists once a registration, a deployment or a token
 //     mentions it. A version is one of an agent with its external identifier
 //     and its schemas; external_identifier_repeats counts those before it with

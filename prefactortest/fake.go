@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A Fake is an in-memory Prefactor API server: it holds agents,
-// instances and spans, follows the API's rules for them, and records every
+// A Fake is an in-memory Prefactor API server: it holds agents, instances,
+// spans and alerts, follows the API's rules for them, and records every
 // exchange.
 //
 // It has no connections of its own; requests reach it through its faces. The
@@ -73,7 +73,7 @@ func (f *Fake) RevokeToken(token string) {
 }
 
 // Wait returns nil as soon as cond is true. It calls cond at once, then after
-// every exchange and every [Fake.Terminate]; cond may call any method of the
+// every exchange, [Fake.Terminate] and [Fake.SetRiskScore]; cond may call any method of the
 // fake. If ctx ends first, the error wraps its cause and includes [Fake.Tree].
 func (f *Fake) Wait(ctx context.Context, cond func() bool) error {
 	for {

@@ -42,10 +42,12 @@ func TestUnmatchedRequestListsNearMisses(t *testing.T) {
 	f := prefactortest.New()
 	c := direct(t, f)
 	tests := []struct{ method, path, want string }{
+		{"GET", "/alerts/raise", "no route GET /api/v1/alerts/raise; near misses: POST /api/v1/alerts/raise, GET /api/v1/alerts/{id}, GET /api/v1/alerts/count"},
 		{"POST", "/agent_span", "no route POST /api/v1/agent_span; near misses: POST /api/v1/agent_spans, GET /api/v1/agent_spans, POST /api/v1/agent"},
 		{"PUT", "/ping", "no route PUT /api/v1/ping; near misses: GET /api/v1/ping, POST /api/v1/agent, GET /api/v1/agent"},
 		{"GET", "/person", "no route GET /api/v1/person: the fake has no person resources"},
 		{"GET", "/risk_profile/x", "no route GET /api/v1/risk_profile/x: the fake has no risk_profile resources"},
+		{"POST", "/account_integration/x/test", "no route POST /api/v1/account_integration/x/test: the fake has no account_integration resources"},
 	}
 	for _, tt := range tests {
 		a := c.do(tt.method, tt.path, "")
@@ -56,7 +58,7 @@ func TestUnmatchedRequestListsNearMisses(t *testing.T) {
 	}
 	c.url += "/prefix"
 	c.get("/ping").refused(t, 404, "not_found")
-	if got := f.Journal()[4].String(); got != "GET /prefix/api/v1/ping 404" {
+	if got := f.Journal()[len(tests)].String(); got != "GET /prefix/api/v1/ping 404" {
 		t.Errorf("the journal has %q", got)
 	}
 }

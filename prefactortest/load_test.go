@@ -94,3 +94,36 @@ func BenchmarkPages(b *testing.B) {
 		})
 	}
 }
+
+// What a response shows doesn't change while it is sent.
+func TestConcurrentReadersAndWriters(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	instance := c.started()
+	var wg sync.WaitGroup
+	for n := range 4 {
+		wg.Go(func() {
+			for k := range 100 {
+				body := strings.Replace(spanBody(instance, "complete", ""), "app:llm", fmt.Sprintf("app:%d", n*100+k), 1)
+				c.post("/agent_spans", body).must(t)
+				c.raise(instance, fmt.Sprint(n), "info", "")
+				f.SetRiskScore(instance, prefactortest.RiskScore{TotalScore: float64(k)})
+			}
+		})
+		wg.Go(func() {
+			for range 25 {
+				for _, path := range []string{
+					"/agent_instance/" + instance, "/agent_instance", "/agent_instance/" + instance + "/agent_context",
+					"/agent_spans?include_risk_level=true", "/alerts?sorting=name", "/alerts/count", "/agent",
+				} {
+					c.get(path).must(t)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if i, _ := f.Instance(instance); i.SpanCounts.Total != 800 || i.RaisedAlertCount != 4 {
+		t.Errorf("the fake holds %+v", i)
+	}
+}

@@ -152,4 +152,7 @@ func TestDropUnknownDropsWhatTheAPIHadBefore(t *testing.T) {
 	if i, _ := f.Instance(instance); i.QualityPayload != nil {
 		t.Errorf("the dropped quality_payload was set to %s", i.QualityPayload)
 	}
+	if n := len(f.Spans()); n != 0 {
+		t.Errorf("the dropped quality_payload left %d spans", n)
+	}
 }

@@ -446,9 +446,9 @@ var agentOrder = map[string]func(a, b *agent) int{
 }
 
 func listAgents(f *Fake, c *call) action {
-	owner := newChoice(c.query, "owner_person_id")
-	profile := newChoice(c.query, "risk_profile_id")
-	team := newChoice(c.query, "team_id")
+	owner := newChoice(&c.query, "owner_person_id")
+	profile := newChoice(&c.query, "risk_profile_id")
+	team := newChoice(&c.query, "team_id")
 	c.query.text("environment_id")
 	l := newListing(c, agentOrder)
 	return func() (any, *failure) {

@@ -155,7 +155,7 @@ func readAlert(p *params, when string, need presence) alertChange {
 // raiseAlert raises an alert, or updates the one of that name that is raised.
 // Either leaves a span.
 func raiseAlert(f *Fake, c *call) action {
-	change := readAlert(c.body, "raised_at", needed)
+	change := readAlert(&c.body, "raised_at", needed)
 	return func() (any, *failure) {
 		i, problem := f.instanceFor(c, change.instanceID)
 		if problem != nil {
@@ -208,7 +208,7 @@ func (f *Fake) addAlert(i *instanceRecord, name string, now time.Time) *alertRec
 }
 
 func clearAlert(f *Fake, c *call) action {
-	change := readAlert(c.body, "cleared_at", optional)
+	change := readAlert(&c.body, "cleared_at", optional)
 	sensitiveGiven := c.body.value("payload_sensitive_encoding", optional) != nil
 	return func() (any, *failure) {
 		i, problem := f.instanceFor(c, change.instanceID)
@@ -291,7 +291,7 @@ func listAlerts(f *Fake, c *call) action {
 		start:         c.query.time("active_during[start_at]"),
 		finish:        c.query.time("active_during[finish_at]"),
 	}
-	filter.readState(c.query)
+	filter.readState(&c.query)
 	l := newListing(c, alertOrder)
 	return func() (any, *failure) {
 		f.mu.Lock()
@@ -315,7 +315,7 @@ type countDoc struct {
 
 func countAlerts(f *Fake, c *call) action {
 	var filter alertFilter
-	filter.readState(c.query)
+	filter.readState(&c.query)
 	return func() (any, *failure) {
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -111,10 +111,10 @@ func newItem(f *Fake, c *call, op *operation, p *params) *call {
 	if !op.write {
 		// The fields of an item that reads are its query parameters.
 		delete(doc, "idempotency_key")
-		item.query = &query{call: item, values: queryOf(doc)}
-		item.body = &params{call: item}
+		item.query = query{call: item, values: queryOf(doc)}
+		item.body = params{call: item}
 		return item
 	}
-	item.query = &query{call: item}
+	item.query = query{call: item}
 	return item
 }

@@ -20,8 +20,8 @@ type call struct {
 	id            string // from the route
 	inBulk        bool
 	text          []byte // the body
-	body          *params
-	query         *query
+	body          params
+	query         query
 	headerKey     string
 	bodyKey       string
 
@@ -42,7 +42,7 @@ func newCall(f *Fake, r request) *call {
 		set:           &f.set,
 	}
 	c.op, c.id = route(c.method, c.path)
-	c.query = &query{call: c, values: r.url.Query()}
+	c.query = query{call: c, values: r.url.Query()}
 	doc, problem := decodeObject(r.body)
 	if problem == "" && len(r.body) > 0 && f.set.strict && !isJSON(r.header.Get("Content-Type")) {
 		problem = "a body needs the content type application/json"
@@ -54,7 +54,7 @@ func newCall(f *Fake, r request) *call {
 
 // setBody sets the call's body and its idempotency key.
 func (c *call) setBody(doc map[string]jsontext.Value) {
-	c.body = &params{call: c, doc: doc}
+	c.body = params{call: c, doc: doc}
 	c.bodyKey = c.body.text("idempotency_key", optional)
 	if c.bodyKey == "" && c.set.unknown == ignoreUnknown && c.body.kind("details") == '{' {
 		c.bodyKey = c.body.object("details", optional).text("idempotency_key", optional)
@@ -82,7 +82,7 @@ func decodeObject(body []byte) (doc map[string]jsontext.Value, problem string) {
 // strict mode a bulk item may have these fields at its top level.
 func (c *call) details() *params {
 	if c.inBulk && !c.set.strict && !c.body.has("details") {
-		return c.body
+		return &c.body
 	}
 	return c.body.object("details", needed)
 }

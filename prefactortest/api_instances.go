@@ -342,8 +342,8 @@ func registerInstance(f *Fake, c *call) action {
 	external := c.body.text("external_identifier", optional)
 	purpose := cmp.Or(c.body.oneOf("purpose", optional, "live", "smoke_test", "eval"), "live")
 	deploys := c.body.flag("update_current_version")
-	version := readVersion(c.body)
-	schema := readSchemaVersion(c.body)
+	version := readVersion(&c.body)
+	schema := readSchemaVersion(&c.body)
 
 	return func() (any, *failure) {
 		agentID := cmp.Or(agentID, f.anyAgent(c.grant.AccountID))
@@ -604,7 +604,7 @@ type contextDoc struct {
 
 type contextBody struct {
 	AgentInstance instanceDoc `json:"agent_instance"`
-	AgentSpans    []spanDoc   `json:"agent_spans"`
+	AgentSpans    []*spanDoc   `json:"agent_spans"`
 }
 
 func getAgentContext(f *Fake, c *call) action {

@@ -97,8 +97,8 @@ type spanRow struct {
 	RiskScore *float64 `json:"risk_score"`
 }
 
-func (s *Span) doc() spanDoc {
-	return spanDoc{
+func (s *Span) doc() *spanDoc {
+	return &spanDoc{
 		Type:                    "agent_span",
 		ID:                      s.ID,
 		AccountID:               s.AccountID,
@@ -424,7 +424,7 @@ func listSpans(f *Fake, c *call) action {
 
 // spanRow returns the span as a row of a list, with what the list asked for.
 func (f *Fake) spanRow(s *Span, summary, risk bool) spanRow {
-	row := spanRow{spanDoc: s.doc()}
+	row := spanRow{spanDoc: *s.doc()}
 	if !summary {
 		row.Summary = nil
 	}

@@ -604,7 +604,7 @@ type contextDoc struct {
 
 type contextBody struct {
 	AgentInstance instanceDoc `json:"agent_instance"`
-	AgentSpans    []*spanDoc   `json:"agent_spans"`
+	AgentSpans    []*spanDoc  `json:"agent_spans"`
 }
 
 func getAgentContext(f *Fake, c *call) action {

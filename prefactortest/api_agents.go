@@ -363,8 +363,8 @@ func (f *Fake) namedAgent(c *call, id, external string) (*agentRecord, *failure)
 func (r *agentRecord) declaredTypes() map[string]jsontext.Value {
 	types := make(map[string]jsontext.Value)
 	for _, i := range r.instances {
-		for name, schema := range i.now.Load().schemas.spans {
-			types[name] = schema.dataRisk
+		for name, schema := range i.now.Load().schemas.SpanTypes {
+			types[name] = schema.DataRisk
 		}
 	}
 	return types
@@ -376,7 +376,7 @@ func (r *agentRecord) usedTypes() map[string]jsontext.Value {
 	types := make(map[string]jsontext.Value)
 	for _, record := range r.spans {
 		if s := record.now.Load(); s.Purpose == activity {
-			types[s.SchemaName] = s.schema.dataRisk
+			types[s.SchemaName] = s.schema.DataRisk
 		}
 	}
 	return types
@@ -446,9 +446,9 @@ var agentOrder = map[string]func(a, b *agent) int{
 }
 
 func listAgents(f *Fake, c *call) action {
-	owner := newChoice(c.query, "owner_person_id")
-	profile := newChoice(c.query, "risk_profile_id")
-	team := newChoice(c.query, "team_id")
+	owner := newChoice(&c.query, "owner_person_id")
+	profile := newChoice(&c.query, "risk_profile_id")
+	team := newChoice(&c.query, "team_id")
 	c.query.text("environment_id")
 	l := newListing(c, agentOrder)
 	return func() (any, *failure) {

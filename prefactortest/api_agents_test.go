@@ -171,7 +171,7 @@ func TestRiskRollup(t *testing.T) {
 			"params_data_categories":{"classification":"internal","contact_information":"included","minors_data":"excluded"},
 			"result_data_categories":{"classification":"restricted","health_and_medical":"included"}}},
 		{"name":"app:tool","data_risk":{"action_profile":{"external_communication":"disallowed"},
-			"params_data_categories":{"classification":"secret"},"result_data_categories":7}},
+			"params_data_categories":{"classification":"secret"},"result_data_categories":{}}},
 		{"name":"app:odd","data_risk":{}},
 		{"name":"app:new"}]}}`).must(t)["id"].(string)
 	c.span(id, "active")

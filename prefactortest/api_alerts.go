@@ -42,7 +42,7 @@ type Alert struct {
 	InsertedAt               time.Time
 	UpdatedAt                time.Time
 
-	schema schema
+	schema schemaDoc
 }
 
 // An alertRecord is the current state of an alert. It is guarded by the fake's
@@ -129,7 +129,7 @@ func (a *Alert) row() alertRow {
 	}
 }
 
-func (a *Alert) title() string { return cmp.Or(a.schema.title, a.Name) }
+func (a *Alert) title() string { return cmp.Or(a.schema.Title, a.Name) }
 
 func (a *Alert) doc() alertDoc { return alertDoc{a.row(), a.Payload, a.PayloadSensitiveEncoding} }
 
@@ -157,7 +157,7 @@ func readAlert(p *params, when string, need presence) alertChange {
 // raiseAlert raises an alert, or updates the one of that name that is raised.
 // Either leaves a span.
 func raiseAlert(f *Fake, c *call) action {
-	change := readAlert(c.body, "raised_at", needed)
+	change := readAlert(&c.body, "raised_at", needed)
 	return func() (any, *failure) {
 		i, problem := f.instanceFor(c, change.instanceID)
 		if problem != nil {
@@ -199,7 +199,7 @@ func (f *Fake) addAlert(i *instanceRecord, name string, now time.Time) *alertRec
 		Name:            name,
 		Status:          raised,
 		InsertedAt:      now,
-		schema:          run.schemas.alerts[name],
+		schema:          run.schemas.Alerts[name].schemaDoc,
 	}}
 	i.raised[name] = r
 	account := f.account(run.AccountID)
@@ -210,7 +210,7 @@ func (f *Fake) addAlert(i *instanceRecord, name string, now time.Time) *alertRec
 }
 
 func clearAlert(f *Fake, c *call) action {
-	change := readAlert(c.body, "cleared_at", optional)
+	change := readAlert(&c.body, "cleared_at", optional)
 	sensitiveGiven := c.body.value("payload_sensitive_encoding", optional) != nil
 	return func() (any, *failure) {
 		i, problem := f.instanceFor(c, change.instanceID)
@@ -293,7 +293,7 @@ func listAlerts(f *Fake, c *call) action {
 		start:         c.query.time("active_during[start_at]"),
 		finish:        c.query.time("active_during[finish_at]"),
 	}
-	filter.readState(c.query)
+	filter.readState(&c.query)
 	l := newListing(c, alertOrder)
 	return func() (any, *failure) {
 		f.mu.Lock()
@@ -317,7 +317,7 @@ type countDoc struct {
 
 func countAlerts(f *Fake, c *call) action {
 	var filter alertFilter
-	filter.readState(c.query)
+	filter.readState(&c.query)
 	return func() (any, *failure) {
 		f.mu.Lock()
 		defer f.mu.Unlock()

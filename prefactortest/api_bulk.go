@@ -3,23 +3,13 @@ package prefactortest
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 const bulkExecute = "bulk.execute"
 
 // shortestItemKey is the least length of a bulk item's key, in characters.
 const shortestItemKey = 8
-
-// A bulkDoc is the response to a bulk request: the envelope of each item that
-// was run, by the item's key.
-type bulkDoc struct {
-	Status  string                    `json:"status"`
-	Outputs map[string]jsontext.Value `json:"outputs"`
-}
 
 // performBulk runs the items in order and stops at the first that fails.
 // Each item has its own idempotency key. The key of the whole request, in the
@@ -32,35 +22,42 @@ func (f *Fake) performBulk(c *call) *reply {
 	if problem := c.invalid(); problem != nil {
 		return fail(problem)
 	}
-	print := c.print()
 	f.mu.Lock()
-	known := f.recall(c, print)
+	known := f.recall(c)
 	f.mu.Unlock()
 	if known != nil {
 		return known
 	}
-	r, ok := f.runItems(items)
+	r, ok := f.runItems(c, items)
 	if ok {
 		f.mu.Lock()
-		f.remember(c, print, r)
+		f.remember(c, r)
 		f.mu.Unlock()
 	}
 	return r
 }
 
-// runItems returns the reply and whether every item succeeded.
-func (f *Fake) runItems(items []*call) (r *reply, ok bool) {
-	doc := bulkDoc{Status: "success", Outputs: make(map[string]jsontext.Value, len(items))}
-	r = newReply(http.StatusOK, doc)
-	for _, item := range items {
+// runItems returns the reply to c and whether every item succeeded.
+func (f *Fake) runItems(c *call, items []*call) (r *reply, ok bool) {
+	r, ok = &reply{status: http.StatusOK}, true
+	const typical = 1 << 10 // bytes of an item's output
+	outputs := append(make([]byte, 0, typical*len(items)), `{"status":"success","outputs":{`...)
+	for n, item := range items {
 		out := f.runItem(item)
-		doc.Outputs[item.bodyKey] = out.encoded()
+		for _, field := range item.dropped {
+			c.dropped = append(c.dropped, fmt.Sprintf("items.%d.%s", n, field))
+		}
+		if n > 0 {
+			outputs = append(outputs, ',')
+		}
+		outputs = append(append(appendQuoted(outputs, item.bodyKey), ':'), out.encoded()...)
 		r.committed = r.committed || out.committed
-		if !out.ok() {
-			return r, false
+		if ok = out.ok(); !ok {
+			break
 		}
 	}
-	return r, true
+	r.doc = encodedDoc(append(outputs, "}}"...))
+	return r, ok
 }
 
 func (f *Fake) runItem(item *call) *reply {
@@ -73,20 +70,13 @@ func (f *Fake) runItem(item *call) *reply {
 // readItems makes a call of each item. An item without a known type or its own
 // key makes the whole request invalid.
 func readItems(f *Fake, c *call) []*call {
-	values := c.body.list("items", needed)
-	if c.body.kind("items") == '[' && len(values) == 0 {
+	objects := c.body.objects("items", needed)
+	if len(objects) == 0 && len(c.errs) == 0 {
 		c.refuse(required("items"))
 	}
-	items := make([]*call, 0, len(values))
-	seen := make(map[string]bool, len(values))
-	for n, v := range values {
-		at := []string{"items", strconv.Itoa(n)}
-		doc, problem := decodeObject(v)
-		if problem != "" {
-			c.refuse(invalidValue("must be an object", at...))
-			continue
-		}
-		p := newParams(c, doc, at...)
+	items := make([]*call, 0, len(objects))
+	seen := make(map[string]bool, len(objects))
+	for _, p := range objects {
 		op := operationsByItem[p.text("_type", needed)]
 		if op == nil && p.has("_type") {
 			p.refuse("_type", "is not an operation that the fake knows in bulk")
@@ -101,28 +91,30 @@ func readItems(f *Fake, c *call) []*call {
 		}
 		seen[key] = true
 		if op != nil {
-			items = append(items, newItem(f, c, op, doc))
+			items = append(items, newItem(f, c, op, p))
 		}
 	}
 	return items
 }
 
-// newItem makes the call that doc, an item of c, describes. It takes doc over.
-func newItem(f *Fake, c *call, op *operation, doc map[string]jsontext.Value) *call {
-	item := &call{op: op, grant: c.grant, inBulk: true, set: &f.set}
+// newItem makes the call that p, an item of c, describes. It takes p's fields
+// over.
+func newItem(f *Fake, c *call, op *operation, p *params) *call {
+	item := &call{op: op, grant: c.grant, inBulk: true, text: p.json, set: &f.set}
+	doc := p.doc
 	delete(doc, "_type")
 	if op.itemID != "" {
-		item.id = newParams(item, doc).text(op.itemID, needed)
+		item.id = (&params{call: item, doc: doc}).text(op.itemID, needed)
 		delete(doc, op.itemID)
 	}
 	item.setBody(doc)
 	if !op.write {
 		// The fields of an item that reads are its query parameters.
 		delete(doc, "idempotency_key")
-		item.query = &query{call: item, values: queryOf(doc)}
-		item.body = newParams(item, nil)
+		item.query = query{call: item, values: queryOf(doc)}
+		item.body = params{call: item}
 		return item
 	}
-	item.query = &query{call: item}
+	item.query = query{call: item}
 	return item
 }

@@ -107,7 +107,7 @@ func TestBulkRefuses(t *testing.T) {
 		{"items that aren't a list", `{"items":{}}`, "items", "invalid_value"},
 		{"an item that isn't an object", `{"items":[1]}`, "items.0", "invalid_value"},
 		{"no type", bulk(ok, `"idempotency_key":"87654321"`), "items.1._type", "required"},
-		{"an unknown type", bulk(ok, `"_type":"environments/list","idempotency_key":"87654321"`), "items.1._type", "invalid_value"},
+		{"an unknown type", bulk(ok, `"_type":"persons/list","idempotency_key":"87654321"`), "items.1._type", "invalid_value"},
 		{"no key", bulk(ok, `"_type":"agents/list"`), "items.1.idempotency_key", "required"},
 		{"a short key", bulk(ok, `"_type":"agents/list","idempotency_key":"1234567"`), "items.1.idempotency_key", "invalid_value"},
 		{"a key twice", bulk(ok, ok), "items.1.idempotency_key", "invalid_value"},
@@ -142,6 +142,11 @@ func TestBulkItemsAreIdempotent(t *testing.T) {
 	journal := f.Journal()
 	if !journal[0].Committed || journal[1].Committed || !journal[2].Replay {
 		t.Errorf("the journal is %v", journal)
+	}
+	id := single["id"].(string)
+	c.post("/bulk", bulk(`"_type":"agent_instances/start","idempotency_key":"start-it","agent_instance_id":"`+id+`"`)).must(t)
+	if got := c.move(id, `start {"idempotency_key":"start-it"}`).must(t)["status"]; got != "active" || !f.Journal()[4].Replay {
+		t.Errorf("the single start after the item isn't a replay: %s", f.Journal()[4])
 	}
 }
 

@@ -1,7 +1,10 @@
 package prefactortest
 
 import (
+	"maps"
 	"mime"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,14 +19,16 @@ type call struct {
 	grant         Grant
 	id            string // from the route
 	inBulk        bool
-	body          *params
-	query         *query
+	text          []byte // the body
+	body          params
+	query         query
 	headerKey     string
 	bodyKey       string
 
 	set         *settings
 	errs        []fieldError
-	bodyProblem string // why the body isn't a JSON object
+	dropped     []string // see Exchange.Dropped
+	bodyProblem string   // why the body isn't a JSON object
 }
 
 // newCall parses a request.
@@ -33,10 +38,11 @@ func newCall(f *Fake, r request) *call {
 		path:          r.url.EscapedPath(),
 		authorization: r.header.Get("Authorization"),
 		headerKey:     r.header.Get("Idempotency-Key"),
+		text:          r.body,
 		set:           &f.set,
 	}
 	c.op, c.id = route(c.method, c.path)
-	c.query = &query{call: c, values: r.url.Query()}
+	c.query = query{call: c, values: r.url.Query()}
 	doc, problem := decodeObject(r.body)
 	if problem == "" && len(r.body) > 0 && f.set.strict && !isJSON(r.header.Get("Content-Type")) {
 		problem = "a body needs the content type application/json"
@@ -48,9 +54,9 @@ func newCall(f *Fake, r request) *call {
 
 // setBody sets the call's body and its idempotency key.
 func (c *call) setBody(doc map[string]jsontext.Value) {
-	c.body = newParams(c, doc)
+	c.body = params{call: c, doc: doc}
 	c.bodyKey = c.body.text("idempotency_key", optional)
-	if c.bodyKey == "" && !c.set.strict && c.body.kind("details") == '{' {
+	if c.bodyKey == "" && c.set.unknown == ignoreUnknown && c.body.kind("details") == '{' {
 		c.bodyKey = c.body.object("details", optional).text("idempotency_key", optional)
 	}
 }
@@ -76,7 +82,7 @@ func decodeObject(body []byte) (doc map[string]jsontext.Value, problem string) {
 // strict mode a bulk item may have these fields at its top level.
 func (c *call) details() *params {
 	if c.inBulk && !c.set.strict && !c.body.has("details") {
-		return c.body
+		return &c.body
 	}
 	return c.body.object("details", needed)
 }
@@ -126,6 +132,24 @@ func (c *call) checkKey() {
 }
 
 func (c *call) refuse(e fieldError) { c.errs = append(c.errs, e) }
+
+// unknown refuses, notes or ignores the fields or parameters of given that
+// aren't known. at returns their path.
+func unknown[V any](c *call, given map[string]V, known []string, at func(name string) []string) {
+	if c.set.unknown == ignoreUnknown {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		path := strings.Join(at(name), ".")
+		switch {
+		case slices.Contains(known, name):
+		case c.set.unknown == refuseUnknown:
+			c.refuse(invalidValue("is not known to this operation", at(name)...))
+		case !slices.Contains(c.dropped, path): // a flat bulk item is checked twice
+			c.dropped = append(c.dropped, path)
+		}
+	}
+}
 
 // invalid returns nil if every field of the call is valid.
 func (c *call) invalid() *failure {

@@ -36,29 +36,66 @@ func encode(doc any) []byte {
 
 // decode unmarshals a part of a body whose syntax and kind were checked before.
 func decode(v jsontext.Value, into any) {
-	if err := json.Unmarshal(v, into); err != nil {
+	if err := json.Unmarshal(v, into, checked); err != nil {
 		panic("prefactortest: can't decode a part of a body: " + err.Error())
 	}
 }
 
 // members returns the members of a JSON object; false if v isn't one. Their
 // values are parts of v.
-func members(v []byte) (doc map[string]jsontext.Value, ok bool) {
+func members(v []byte, opts ...json.Options) (doc map[string]jsontext.Value, ok bool) {
 	o := object{text: v}
-	err := json.Unmarshal(v, &o)
+	err := json.Unmarshal(v, &o, opts...)
 	return o.members, err == nil
 }
 
-// An object is what members parses.
+// checked are the options for a part of a body whose names and texts were
+// checked before.
+var checked = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+// elements returns the elements of a JSON array whose parts were checked before.
+// Those that aren't objects have no members.
+func elements(v []byte) []object {
+	a := array{text: v}
+	decode(v, &a)
+	return a.elements
+}
+
+// An array is what elements parses.
+type array struct {
+	text     []byte
+	elements []object
+}
+
+func (a *array) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	_, err := dec.ReadToken() // the opening bracket
+	for err == nil && dec.PeekKind() != ']' {
+		o := object{text: a.text}
+		if dec.PeekKind() == '{' {
+			err = o.UnmarshalJSONFrom(dec)
+		} else {
+			err = dec.SkipValue()
+		}
+		a.elements = append(a.elements, o)
+	}
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	return err
+}
+
+// An object is what members parses. Its json and its members are parts of text.
 type object struct {
 	text    []byte
+	json    jsontext.Value
 	members map[string]jsontext.Value
 }
 
 func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if begin, err := dec.ReadToken(); err != nil || begin.Kind() != '{' {
+	if brace, err := dec.ReadToken(); err != nil || brace.Kind() != '{' {
 		return errors.Join(err, errors.New("not an object"))
 	}
+	begin := dec.InputOffset() - 1
 	o.members = make(map[string]jsontext.Value)
 	for dec.PeekKind() == '"' {
 		token, err := dec.ReadToken()
@@ -74,6 +111,7 @@ func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		o.members[name] = o.text[end-int64(len(value)) : end : end]
 	}
 	_, err := dec.ReadToken() // the closing brace
+	o.json = o.text[begin:dec.InputOffset()]
 	return err
 }
 
@@ -85,6 +123,15 @@ func unquote(v jsontext.Value) string {
 		panic("prefactortest: can't decode a part of a body: " + err.Error())
 	}
 	return string(text)
+}
+
+// appendQuoted appends a text, which is valid UTF-8, as a JSON string.
+func appendQuoted(b []byte, text string) []byte {
+	b, err := jsontext.AppendQuote(b, text)
+	if err != nil {
+		panic("prefactortest: can't encode a text: " + err.Error())
+	}
+	return b
 }
 
 func success(details any) detailsDoc {

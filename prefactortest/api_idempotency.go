@@ -1,37 +1,33 @@
 package prefactortest
 
 import (
-	"crypto/sha256"
-	"maps"
+	"bytes"
 	"net/http"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A reply is a response of the API. It is encoded at most once.
+// A reply is a response of the API. Its doc never changes.
 type reply struct {
 	status    int
 	doc       any
 	committed bool // this exchange changed something
 	replay    bool
-
-	once *sync.Once
-	body *[]byte
 }
 
-func newReply(status int, doc any) *reply {
-	return &reply{status: status, doc: doc, once: new(sync.Once), body: new([]byte)}
-}
-
-func fail(problem *failure) *reply { return newReply(problem.status, problem.doc()) }
+func fail(problem *failure) *reply { return &reply{status: problem.status, doc: problem.doc()} }
 
 func (r *reply) ok() bool { return r.status < http.StatusBadRequest }
 
 func (r *reply) encoded() []byte {
-	r.once.Do(func() { *r.body = encode(r.doc) })
-	return *r.body
+	if text, ok := r.doc.(encodedDoc); ok {
+		return text
+	}
+	return encode(r.doc)
 }
+
+// An encodedDoc is a doc that is encoded already.
+type encodedDoc []byte
 
 // repeated returns r as a replay.
 func (r *reply) repeated() *reply {
@@ -45,7 +41,7 @@ type scope struct{ account, operation, id, key string }
 
 // A memory is a write that succeeded.
 type memory struct {
-	print [sha256.Size]byte
+	body  []byte // of the request
 	reply *reply
 }
 
@@ -66,18 +62,16 @@ func (f *Fake) perform(c *call) *reply {
 	if !c.op.write {
 		return replyWith(act())
 	}
-	print := c.print()
-
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if known := f.recall(c, print); known != nil {
+	if known := f.recall(c); known != nil {
 		return known
 	}
 	r := replyWith(act())
 	if r.ok() {
 		r.committed = true
 		f.writes++
-		f.remember(c, print, r)
+		f.remember(c, r)
 	}
 	return r
 }
@@ -86,18 +80,18 @@ func replyWith(doc any, problem *failure) *reply {
 	if problem != nil {
 		return fail(problem)
 	}
-	return newReply(http.StatusOK, doc)
+	return &reply{status: http.StatusOK, doc: doc}
 }
 
 func (c *call) scope() scope { return scope{c.grant.AccountID, c.op.name, c.id, c.key()} }
 
 // recall returns the reply to a known key, or nil. The fake's lock is held.
-func (f *Fake) recall(c *call, print [sha256.Size]byte) *reply {
+func (f *Fake) recall(c *call) *reply {
 	m, known := f.memories[c.scope()]
 	switch {
 	case !known:
 		return nil
-	case m.print == print:
+	case c.sameBody(m.body):
 		return m.reply.repeated()
 	case f.set.mismatchStatus == http.StatusUnprocessableEntity:
 		return fail(invalid(invalidValue("was used with another body", "idempotency_key")))
@@ -111,22 +105,26 @@ func (f *Fake) recall(c *call, print [sha256.Size]byte) *reply {
 }
 
 // remember stores the reply under the call's key. The fake's lock is held.
-func (f *Fake) remember(c *call, print [sha256.Size]byte, r *reply) {
+func (f *Fake) remember(c *call, r *reply) {
 	if c.key() != "" {
-		f.memories[c.scope()] = memory{print, r}
+		f.memories[c.scope()] = memory{c.text, r}
 	}
 }
 
-// print returns a hash of the body without its key, whatever the spacing and
-// the order of its fields. It is zero if the call has no key.
-func (c *call) print() [sha256.Size]byte {
-	if c.key() == "" {
-		return [sha256.Size]byte{}
+// sameBody reports whether the call has the body of another one, whatever the
+// spacing and the order of the fields of both.
+func (c *call) sameBody(other []byte) bool {
+	return bytes.Equal(c.canonical(c.text), c.canonical(other))
+}
+
+// canonical returns the form that equal bodies have in common, without their
+// keys and, for a bulk item, what a request has in its path.
+func (c *call) canonical(body []byte) []byte {
+	doc, _ := members(body) // its syntax was checked; nothing is an empty object
+	for _, name := range []string{"idempotency_key", "_type", c.op.itemID} {
+		delete(doc, name)
 	}
-	doc := maps.Clone(c.body.doc)
-	delete(doc, "idempotency_key")
-	if c.body.kind("details") == '{' {
-		details, _ := members(doc["details"]) // its syntax was checked with the body
+	if details, ok := members(doc["details"]); ok {
 		delete(details, "idempotency_key")
 		doc["details"] = encode(details)
 	}
@@ -135,5 +133,5 @@ func (c *call) print() [sha256.Size]byte {
 	if err := v.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)); err != nil {
 		panic("prefactortest: can't compare a body: " + err.Error())
 	}
-	return sha256.Sum256(v)
+	return v
 }

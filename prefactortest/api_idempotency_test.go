@@ -135,6 +135,12 @@ func TestEqualBodies(t *testing.T) {
 	if n := len(f.Instances()); n != 1 {
 		t.Errorf("%d instances after an equal body in another order and spacing, want 1", n)
 	}
+	body := spanBody(c.register(), "active", "")
+	c.post("/agent_spans", withKey(body, "k")).must(t)
+	c.post("/agent_spans", strings.Replace(body, "{}", `{},"idempotency_key":"k"`, 1)).must(t)
+	if n := len(f.Spans()); n != 1 {
+		t.Errorf("%d spans after an equal body with its key inside details, want 1", n)
+	}
 }
 
 func TestSameKeyOtherBody(t *testing.T) {

@@ -3,8 +3,6 @@ package prefactortest
 import (
 	"cmp"
 	"maps"
-	"regexp"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,7 +54,7 @@ type Instance struct {
 	// RaisedAlertCount counts the alerts that are raised and not cleared.
 	RaisedAlertCount int
 
-	schemas schemas
+	schemas schemasDoc // the declared schemas
 }
 
 // SpanCounts counts an instance's spans by status.
@@ -334,7 +332,7 @@ func (r *instanceRecord) doc() instanceDoc {
 func (i *Instance) qualitySummaries() map[string]string {
 	summaries := make(map[string]string)
 	for name, payload := range i.Quality {
-		if s := i.schemas.quality[name].summary(payload); s != nil {
+		if s := i.schemas.Quality[name].summary(payload); s != nil {
 			summaries[name] = *s
 		}
 	}
@@ -347,9 +345,9 @@ func registerInstance(f *Fake, c *call) action {
 	environmentID := cmp.Or(c.body.text("environment_id", optional), c.grant.EnvironmentID, EnvironmentID)
 	external := c.body.text("external_identifier", optional)
 	purpose := cmp.Or(c.body.oneOf("purpose", optional, "live", "smoke_test", "eval"), "live")
-	c.body.flag("update_current_version")
-	version := readVersion(c.body)
-	schema := readSchemaVersion(c.body)
+	deploys := c.body.flag("update_current_version")
+	version := readVersion(&c.body)
+	schema := readSchemaVersion(&c.body)
 
 	return func() (any, *failure) {
 		agentID := cmp.Or(agentID, f.anyAgent(c.grant.AccountID))
@@ -365,29 +363,32 @@ func registerInstance(f *Fake, c *call) action {
 		}
 		now := f.set.clock()
 		agent.used(version, now)
+		a := agent.now.Load()
+		var schemas *entry
+		if schema.given {
+			schemas = f.schemaVersion(a, schema)
+		}
+		agentVersion, deployment := f.agentVersion(a, version, schemas), f.deployment(a.accountID, agentID, environmentID)
+		if deploys {
+			f.deploy(deployment, agentVersion)
+		}
 		r := f.addInstance(agent, &Instance{
 			ID:                 cmp.Or(id, f.ids.next(agentID)),
 			AccountID:          c.grant.AccountID,
 			AgentID:            agentID,
-			AgentVersionID:     f.find("agent_version", agentID, version.externalIdentifier),
-			AgentDeploymentID:  f.find("agent_deployment", agentID, environmentID),
+			AgentVersionID:     agentVersion.id,
+			AgentDeploymentID:  deployment.id,
 			EnvironmentID:      environmentID,
 			ExternalIdentifier: external,
 			Purpose:            purpose,
 			Status:             pending,
 			InsertedAt:         now,
 			UpdatedAt:          now,
-			schemas:            schema.schemas,
+			schemas:            schema.schemasDoc,
 		})
-		doc := registeredDoc{detailsDoc: success(r.doc())}
-		if schema.given {
-			doc.AgentSchemaVersion = &schemaVersionDoc{
-				ID:                 f.find("agent_schema_version", agentID, schema.externalIdentifier),
-				AccountID:          c.grant.AccountID,
-				AgentID:            agentID,
-				ExternalIdentifier: schema.externalIdentifier,
-				InsertedAt:         stamp(now),
-			}
+		doc := registeredDoc{detailsDoc: success(r.doc()), AgentVersion: agentVersion.doc()}
+		if schemas != nil {
+			doc.AgentSchemaVersion = schemas.doc()
 		}
 		return doc, nil
 	}
@@ -396,109 +397,8 @@ func registerInstance(f *Fake, c *call) action {
 // A registeredDoc is the response to a registration.
 type registeredDoc struct {
 	detailsDoc
-	AgentSchemaVersion *schemaVersionDoc `json:"agent_schema_version,omitzero"`
-}
-
-type schemaVersionDoc struct {
-	ID                 string  `json:"id"`
-	AccountID          string  `json:"account_id"`
-	AgentID            string  `json:"agent_id"`
-	ExternalIdentifier string  `json:"external_identifier"`
-	InsertedAt         *string `json:"inserted_at"`
-}
-
-// A version is the agent's version in a registration.
-type version struct{ externalIdentifier, name, description string }
-
-func readVersion(body *params) version {
-	p := body.object("agent_version", optional)
-	v := version{
-		externalIdentifier: p.text("external_identifier", optional),
-		name:               p.text("name", optional),
-		description:        p.text("description", optional),
-	}
-	p.raw("runtime_environment", optional)
-	p.done()
-	return v
-}
-
-// A schemaVersion is the version of the schemas in a registration.
-type schemaVersion struct {
-	given              bool
-	externalIdentifier string
-	schemas            schemas
-}
-
-// schemas are the declared schemas, by name.
-type schemas struct{ spans, quality, alerts map[string]schema }
-
-// A schema describes the spans, quality payloads or alerts of one name. The
-// zero schema stands for one that wasn't declared.
-type schema struct {
-	title, template string
-	dataRisk        jsontext.Value // nil is null
-}
-
-func readSchemaVersion(body *params) schemaVersion {
-	p := body.object("agent_schema_version", optional)
-	s := schemaVersion{
-		given:              p.doc != nil,
-		externalIdentifier: p.text("external_identifier", optional),
-		schemas: schemas{
-			spans:   readSchemas(p, "span_type_schemas"),
-			quality: readSchemas(p, "quality_schemas"),
-			alerts:  readSchemas(p, "alert_schemas"),
-		},
-	}
-	legacy := p.object("span_schemas", optional)
-	p.raw("span_result_schemas", optional)
-	p.raw("quality_schema", optional)
-	if p.value("span_type_schemas", optional) == nil {
-		for name := range legacy.doc {
-			s.schemas.spans[name] = schema{}
-		}
-	}
-	p.done()
-	return s
-}
-
-// readSchemas reads a list of schemas.
-func readSchemas(p *params, field string) map[string]schema {
-	byName := make(map[string]schema)
-	for _, v := range p.list(field, optional) {
-		doc, problem := decodeObject(v)
-		if problem != "" {
-			p.refuse(field, "must hold objects")
-			continue
-		}
-		s := newParams(p.call, doc, p.at(field)...)
-		byName[s.text("name", optional)] = schema{
-			title:    s.text("title", optional),
-			template: s.text("template", optional),
-			dataRisk: s.raw("data_risk", optional),
-		}
-	}
-	return byName
-}
-
-// placeholder is the part of a Liquid template that the fake renders, a path
-// into the payload; of {{ a.b | upcase }} it ignores the filter.
-var placeholder = regexp.MustCompile(`{{\s*([\w.:-]+)[^}]*}}`)
-
-// summary returns the template with the payload's values, or nil without a
-// template.
-func (s schema) summary(payload jsontext.Value) *string {
-	if s.template == "" {
-		return nil
-	}
-	return new(placeholder.ReplaceAllStringFunc(s.template, func(text string) string {
-		v := payload
-		for name := range strings.SplitSeq(placeholder.FindStringSubmatch(text)[1], ".") {
-			doc, _ := members(v)
-			v = doc[name]
-		}
-		return plain(v)
-	}))
+	AgentVersion       any `json:"agent_version"`
+	AgentSchemaVersion any `json:"agent_schema_version,omitzero"`
 }
 
 // addInstance stores a new instance. The fake's lock is held.
@@ -619,8 +519,7 @@ func recordQuality(f *Fake, c *call) action {
 
 func updateInstance(f *Fake, c *call) action {
 	details := c.body.object("details", needed)
-	payload := details.raw("quality_payload", optional)
-	given := details.has("quality_payload")
+	payload, given := details.outdated("quality_payload")
 	details.done()
 	return changeInstance(f, c, func(r *instanceRecord, now time.Time) *failure {
 		r.change(now, func(i *Instance) {
@@ -709,7 +608,7 @@ type contextDoc struct {
 
 type contextBody struct {
 	AgentInstance instanceDoc `json:"agent_instance"`
-	AgentSpans    []spanDoc   `json:"agent_spans"`
+	AgentSpans    []*spanDoc  `json:"agent_spans"`
 }
 
 func getAgentContext(f *Fake, c *call) action {

@@ -79,7 +79,7 @@ func TestRegisterRefuses(t *testing.T) {
 		{"an unknown purpose", `{"purpose":"fun"}`, "purpose", "invalid_value"},
 		{"a number for a text", `{"agent_id":7}`, "agent_id", "invalid_value"},
 		{"a text for an object", `{"agent_version":"1"}`, "agent_version", "invalid_value"},
-		{"a schema that isn't an object", `{"agent_schema_version":{"span_type_schemas":["app:llm"]}}`, "agent_schema_version.span_type_schemas", "invalid_value"},
+		{"a schema that isn't an object", `{"agent_schema_version":{"span_type_schemas":["app:llm"]}}`, "agent_schema_version.span_type_schemas.0", "invalid_value"},
 		{"a text for a flag", `{"update_current_version":"yes"}`, "update_current_version", "invalid_value"},
 	}
 	for _, tt := range tests {

@@ -78,6 +78,36 @@ var operations = []*operation{
 	{name: "agents.delete", method: "DELETE", route: "/agent/{id}", item: "agents/delete",
 		itemID: "agent_id", write: true, accountOnly: true, prepare: deleteAgent},
 
+	{name: "accounts.list", method: "GET", route: "/account", prepare: listEntries("account")},
+	{name: "accounts.get", method: "GET", route: "/account/{id}", prepare: getEntry("account")},
+	{name: "environments.list", method: "GET", route: "/environment", item: "environments/list",
+		prepare: listEntries("environment", "account_id")},
+	{name: "environments.show", method: "GET", route: "/environment/show", item: "environments/show", prepare: showEnvironment},
+	{name: "environments.get", method: "GET", route: "/environment/{id}", prepare: getEntry("environment")},
+	{name: "environments.create", method: "POST", route: "/environment", item: "environments/create",
+		write: true, accountOnly: true, prepare: createEnvironment},
+	{name: "agent_deployments.list", method: "GET", route: "/agent_deployment", prepare: listEntries("agent_deployment", "agent_id")},
+	{name: "agent_deployments.get", method: "GET", route: "/agent_deployment/{id}", prepare: getEntry("agent_deployment")},
+	{name: "agent_deployments.create", method: "POST", route: "/agent_deployment",
+		write: true, accountOnly: true, prepare: createDeployment},
+	{name: "agent_versions.list", method: "GET", route: "/agent_version", prepare: listEntries("agent_version", "agent_id")},
+	{name: "agent_versions.get", method: "GET", route: "/agent_version/{id}", prepare: getEntry("agent_version")},
+	{name: "agent_schema_versions.list", method: "GET", route: "/agent_schema_version",
+		prepare: listEntries("agent_schema_version", "agent_id")},
+	{name: "agent_schema_versions.get", method: "GET", route: "/agent_schema_version/{id}", prepare: getEntry("agent_schema_version")},
+
+	{name: "api_tokens.list", method: "GET", route: "/api_token",
+		accountOnly: true, prepare: listEntries("api_token", "account_id", "agent_id", "environment_id")},
+	{name: "api_tokens.get", method: "GET", route: "/api_token/{id}", accountOnly: true, prepare: getEntry("api_token")},
+	{name: "api_tokens.create", method: "POST", route: "/api_token", write: true, accountOnly: true, prepare: createToken},
+	{name: "api_tokens.suspend", method: "POST", route: "/api_token/{id}/suspend",
+		write: true, accountOnly: true, prepare: moveToken(suspended, active)},
+	{name: "api_tokens.activate", method: "POST", route: "/api_token/{id}/activate",
+		write: true, accountOnly: true, prepare: moveToken(active, suspended)},
+	{name: "api_tokens.revoke", method: "POST", route: "/api_token/{id}/revoke",
+		write: true, accountOnly: true, prepare: moveToken(revoked, active, suspended)},
+	{name: "api_tokens.delete", method: "DELETE", route: "/api_token/{id}", write: true, accountOnly: true, prepare: deleteToken},
+
 	{name: bulkExecute, method: "POST", route: "/bulk", ingestion: true},
 	{name: "ping", method: "GET", route: "/ping", ingestion: true, prepare: ping},
 	{name: "pfids.generate", method: "POST", route: "/pfid/generate", ingestion: true, prepare: generatePFIDs},
@@ -86,6 +116,7 @@ var operations = []*operation{
 var (
 	operationsByRoute = index(func(op *operation) string { return op.method + " " + op.route })
 	operationsByItem  = index(func(op *operation) string { return op.item })
+	operationsByName  = index(func(op *operation) string { return op.name })
 )
 
 // A tokenDoc describes the token of a ping.
@@ -148,8 +179,7 @@ var words = func() map[string]bool {
 
 // otherResources are resources of the API that the fake doesn't have.
 var otherResources = []string{
-	"account", "account_integration", "admin_user", "admin_user_invite", "agent_deployment", "agent_schema_version",
-	"agent_version", "api_token", "environment", "person", "playground", "risk_profile", "team",
+	"account_integration", "admin_user", "admin_user_invite", "person", "playground", "risk_profile", "team",
 }
 
 // nearMisses describes an unmatched request and the most similar routes.

@@ -19,14 +19,12 @@ const (
 // params reads a JSON object field by field and adds the errors to its call. A
 // null field counts as absent.
 type params struct {
-	call  *call
-	path  []string // of the object in the body
-	doc   map[string]jsontext.Value
-	known []string
-}
-
-func newParams(c *call, doc map[string]jsontext.Value, path ...string) *params {
-	return &params{call: c, doc: doc, path: path}
+	call   *call
+	parent *params        // nil for the whole body
+	name   string         // in the parent
+	json   jsontext.Value // its text, of an element of an array
+	doc    map[string]jsontext.Value
+	known  []string
 }
 
 // refuse notes that the field has an invalid value.
@@ -34,7 +32,13 @@ func (p *params) refuse(name, message string) {
 	p.call.refuse(invalidValue(message, p.at(name)...))
 }
 
-func (p *params) at(name string) []string { return append(slices.Clone(p.path), name) }
+// at returns the path of a field in the body.
+func (p *params) at(name string) []string {
+	if p.parent == nil {
+		return []string{name}
+	}
+	return append(p.parent.at(p.name), name)
+}
 
 func (p *params) kind(name string) jsontext.Kind { return p.doc[name].Kind() }
 
@@ -46,7 +50,7 @@ func (p *params) has(name string) bool {
 
 // value returns the field, or nil if it is absent or null.
 func (p *params) value(name string, need presence) jsontext.Value {
-	if p.call.set.strict {
+	if p.call.set.unknown != ignoreUnknown {
 		p.known = append(p.known, name)
 	}
 	v := p.doc[name]
@@ -144,27 +148,48 @@ func (p *params) raw(name string, need presence) jsontext.Value {
 
 // object returns an object to read from, which is empty if the field is absent.
 func (p *params) object(name string, need presence) *params {
-	doc, _ := members(p.typed(name, need, "an object", '{')) // its syntax was checked with the body
-	return newParams(p.call, doc, p.at(name)...)
+	v := p.typed(name, need, "an object", '{')
+	doc, _ := members(v, checked)
+	return &params{call: p.call, parent: p, name: name, doc: doc}
 }
 
-// list returns the elements of an array.
-func (p *params) list(name string, need presence) []jsontext.Value {
-	var list []jsontext.Value
-	if v := p.typed(name, need, "an array", '['); v != nil {
-		decode(v, &list)
-	}
-	return list
+// record returns an object as its JSON text. Fields that aren't in known are
+// unknown.
+func (p *params) record(name string, known ...string) jsontext.Value {
+	v := p.raw(name, optional)
+	doc, _ := members(v) // its syntax was checked with the body
+	inner := params{parent: p, name: name}
+	unknown(p.call, doc, known, inner.at)
+	return v
 }
 
-// done refuses, in strict mode, the fields that weren't read.
-func (p *params) done() {
-	if !p.call.set.strict {
-		return
+// objects returns the elements of an array of objects.
+func (p *params) objects(name string, need presence) []*params {
+	v := p.typed(name, need, "an array", '[')
+	if v == nil {
+		return nil
 	}
-	for name := range p.doc {
-		if !slices.Contains(p.known, name) {
-			p.refuse(name, "is not a field of this operation")
+	list := &params{call: p.call, parent: p, name: name}
+	var objects []*params
+	for n, o := range elements(v) {
+		at := strconv.Itoa(n)
+		if o.members == nil {
+			list.refuse(at, "must be an object")
+			continue
 		}
+		objects = append(objects, &params{call: p.call, parent: list, name: at, json: o.json, doc: o.members})
 	}
+	return objects
 }
+
+// outdated returns an object in a field that the API doesn't have any more, and
+// whether the fake takes the field and has it.
+func (p *params) outdated(name string) (v jsontext.Value, given bool) {
+	if p.call.set.unknown == dropUnknown {
+		return nil, false
+	}
+	return p.raw(name, optional), p.has(name)
+}
+
+// done ends the reading: the other fields are unknown.
+func (p *params) done() { unknown(p.call, p.doc, p.known, p.at) }

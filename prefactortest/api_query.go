@@ -80,16 +80,9 @@ func (q *query) number(name string, least, most, otherwise int) int {
 
 func (q *query) refuse(name, message string) { q.call.refuse(invalidValue(message, name)) }
 
-// done refuses, in strict mode, the parameters that weren't read.
+// done ends the reading: the other parameters are unknown.
 func (q *query) done() {
-	if !q.call.set.strict {
-		return
-	}
-	for name := range q.values {
-		if !slices.Contains(q.known, name) {
-			q.refuse(name, "is not a parameter of this operation")
-		}
-	}
+	unknown(q.call, q.values, q.known, func(name string) []string { return []string{name} })
 }
 
 // queryOf turns a bulk item's fields into query parameters:

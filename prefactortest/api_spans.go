@@ -32,7 +32,7 @@ type Span struct {
 	SensitiveEncoding bool
 
 	environmentID string
-	schema        schema
+	schema        schemaDoc
 }
 
 // The purposes of spans.
@@ -99,8 +99,8 @@ type spanRow struct {
 	RiskScore *float64 `json:"risk_score"`
 }
 
-func (s *Span) doc() spanDoc {
-	return spanDoc{
+func (s *Span) doc() *spanDoc {
+	return &spanDoc{
 		Type:                    "agent_span",
 		ID:                      s.ID,
 		AccountID:               s.AccountID,
@@ -108,14 +108,14 @@ func (s *Span) doc() spanDoc {
 		AgentInstanceID:         s.AgentInstanceID,
 		ParentSpanID:            orNull(s.ParentSpanID),
 		SchemaName:              s.SchemaName,
-		SchemaTitle:             cmp.Or(s.schema.title, s.SchemaName),
+		SchemaTitle:             cmp.Or(s.schema.Title, s.SchemaName),
 		Status:                  s.Status,
 		Payload:                 s.Payload,
 		ResultPayload:           s.ResultPayload,
 		StartedAt:               stamp(s.StartedAt),
 		FinishedAt:              stamp(s.FinishedAt),
 		Summary:                 s.schema.summary(s.Payload),
-		DataRisk:                s.schema.dataRisk,
+		DataRisk:                s.schema.DataRisk,
 		Purpose:                 s.Purpose,
 		SensitiveEncoding:       s.SensitiveEncoding,
 		PayloadByteSizeEstimate: len(s.Payload),
@@ -202,7 +202,7 @@ func (f *Fake) checkSpan(i *Instance, s *Span, at func(string) []string) *failur
 	if s.ParentSpanID != "" && !f.isParent(i, s.ParentSpanID) {
 		wrong = append(wrong, invalidValue("does not exist", at("parent_span_id")...))
 	}
-	if _, declared := i.schemas.spans[s.SchemaName]; f.set.requireSchemas && !declared {
+	if _, declared := i.schemas.SpanTypes[s.SchemaName]; f.set.requireSchemas && !declared {
 		wrong = append(wrong, invalidValue("has no schema", at("schema_name")...))
 	}
 	if wrong == nil {
@@ -231,7 +231,7 @@ func (f *Fake) addSpan(i *instanceRecord, s *Span) {
 		s.ID = f.ids.next(run.ID)
 	}
 	s.AccountID, s.AgentID, s.AgentInstanceID, s.environmentID = run.AccountID, run.AgentID, run.ID, run.EnvironmentID
-	s.schema = run.schemas.spans[s.SchemaName]
+	s.schema = run.schemas.SpanTypes[s.SchemaName].schemaDoc
 	s.begin(f.set.clock())
 
 	r := new(spanRecord)
@@ -426,7 +426,7 @@ func listSpans(f *Fake, c *call) action {
 
 // spanRow returns the span as a row of a list, with what the list asked for.
 func (f *Fake) spanRow(s *Span, summary, risk bool) spanRow {
-	row := spanRow{spanDoc: s.doc()}
+	row := spanRow{spanDoc: *s.doc()}
 	if !summary {
 		row.Summary = nil
 	}

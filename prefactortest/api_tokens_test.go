@@ -1,7 +1,10 @@
 package prefactortest_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/prefactordev/prefactor-go/prefactortest"
 )
@@ -144,4 +147,110 @@ func TestAccountsDoNotSeeEachOther(t *testing.T) {
 	wantIDs(t, theirs.get("/agent_spans?agent_instance_id="+instance))
 	wantIDs(t, theirs.get("/agent_spans?agent_id="+prefactortest.AgentID))
 	wantIDs(t, theirs.get("/agent"))
+}
+
+func TestIssuedTokens(t *testing.T) {
+	t.Parallel()
+	now := fixed()
+	f := prefactortest.New(prefactortest.WithClock(func() time.Time { return now }))
+	c := direct(t, f)
+	issue := func(more string) (id string, issued client) {
+		t.Helper()
+		a := c.post("/api_token", `{"details":{"token_scope":"account"`+more+`}}`)
+		return a.must(t)["id"].(string), c.as(a.doc["token"].(string))
+	}
+	id, issued := issue("")
+	move := func(verb string) answer { return c.post("/api_token/"+id+"/"+verb, "") }
+
+	issued.get("/agent").must(t)
+	now = now.Add(time.Minute)
+	issued.get("/ping").must(t)
+	if got := c.get("/api_token/" + id).must(t); got["last_used_at"] != "2026-05-06T07:09:09.123456Z" || got["token_scope"] != "account" ||
+		got["inserted_at"] != "2026-05-06T07:08:09.123456Z" || got["expires_at"] != nil || got["agent_id"] != nil || got["type"] != "api_token" {
+		t.Errorf("the token is %v", got)
+	}
+	for _, step := range []struct {
+		verb, status string // an empty status means that the token can't be moved
+		accepted     bool
+	}{
+		{"activate", "", true},
+		{"suspend", "suspended", false},
+		{"suspend", "", false},
+		{"activate", "active", true},
+		{"revoke", "revoked", false},
+		{"activate", "", false},
+		{"revoke", "", false},
+	} {
+		a := move(step.verb)
+		if step.status == "" {
+			a.refused(t, 409, "invalid_action")
+		} else if got := a.must(t)["status"]; got != step.status {
+			t.Errorf("after %s the status is %v, want %s", step.verb, got, step.status)
+		}
+		if got := issued.get("/ping").status == 200; got != step.accepted {
+			t.Errorf("after %s the token is accepted: %v", step.verb, got)
+		}
+	}
+	if got := c.do("DELETE", "/api_token/"+id, "").must(t)["id"]; got != id {
+		t.Errorf("the deletion returned the token %v, want %s", got, id)
+	}
+	c.get("/api_token/"+id).refused(t, 404, "not_found")
+	c.do("DELETE", "/api_token/"+id, "").refused(t, 404, "not_found")
+
+	id, issued = issue(`,"expires_at":"2026-05-06T07:10:00Z"`)
+	issued.get("/ping").must(t)
+	now = time.Date(2026, 5, 6, 7, 10, 0, 0, time.UTC)
+	issued.get("/ping").refused(t, 401, "bad_authtoken")
+	c.do("DELETE", "/api_token/"+id, "").refused(t, 409, "invalid_action")
+}
+
+func TestIssuingTokensIsRefused(t *testing.T) {
+	t.Parallel()
+	c := direct(t, prefactortest.New(prefactortest.WithToken("deploy", deploymentGrant)))
+	const place = `"agent_id":"` + prefactortest.AgentID + `","environment_id":"` + prefactortest.EnvironmentID + `"`
+	for _, tt := range []struct{ name, details, path, code string }{
+		{"without a scope", `{}`, "details.token_scope", "required"},
+		{"with another scope", `{"token_scope":"environment"}`, "details.token_scope", "invalid_value"},
+		{"for a deployment without an agent", `{"token_scope":"agent_deployment"}`, "details.agent_id", "required"},
+		{"for a deployment without an environment", `{"token_scope":"agent_deployment"}`, "details.environment_id", "required"},
+		{"for an account with an agent", `{"token_scope":"account",` + place + `}`, "details.agent_id", "invalid_value"},
+		{"for an account with an environment", `{"token_scope":"account",` + place + `}`, "details.environment_id", "invalid_value"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c.post("/api_token", `{"details":`+tt.details+`}`).invalid(t, tt.path, tt.code)
+		})
+	}
+	c.post("/api_token", `{"details":{"token_scope":"account","account_id":"other"}}`).refused(t, 404, "not_found")
+	c.post("/api_token", `{"details":{"token_scope":"agent_deployment","agent_id":"nope","environment_id":"e"}}`).refused(t, 404, "not_found")
+	for _, path := range []string{"/api_token", "/api_token/x"} {
+		c.as("deploy").get(path).refused(t, 403, "forbidden")
+	}
+	if n := len(c.get("/api_token").doc["summaries"].([]any)); n != 2 {
+		t.Errorf("%d tokens are known, want 2: none was issued", n)
+	}
+}
+
+func TestGrantedTokensAreListed(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New(prefactortest.WithToken("deploy", deploymentGrant))
+	c := direct(t, f)
+	list := func() string {
+		t.Helper()
+		var all []string
+		for _, row := range c.get("/api_token?account_id=" + prefactortest.AccountID).doc["summaries"].([]any) {
+			all = append(all, fmt.Sprint(at(row, "token_scope"), " ", at(row, "status")))
+		}
+		return strings.Join(all, ", ")
+	}
+	if got, want := list(), "agent_deployment active, account active"; got != want {
+		t.Errorf("the tokens are %s, want %s", got, want)
+	}
+	f.RevokeToken("deploy")
+	if got, want := list(), "agent_deployment revoked, account active"; got != want {
+		t.Errorf("the tokens are %s, want %s", got, want)
+	}
+	f.AddToken("deploy", prefactortest.Grant{})
+	if got, want := list(), "account active, account active"; got != want {
+		t.Errorf("the tokens are %s, want %s", got, want)
+	}
 }

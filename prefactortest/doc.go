@@ -64,7 +64,14 @@
 // strike at random: under it, a call that succeeded must have been applied
 // once, and a call that failed at most once. [Fake.Journal] shows which
 // requests were replays, which changed something, and the idempotency key of
-// each.
+// each. For clients that send no keys, [Fault.SpareKeyless] keeps the faults
+// away that would make duplicates.
+//
+// # Code that sends fields by name
+//
+// The API ignores a field that it doesn't know, so a misspelt one is lost
+// without an error. [RefuseUnknown] makes it an error in a test; [DropUnknown]
+// behaves as the API does, and the journal has the names of what was lost.
 //
 // # Code that waits
 //
@@ -87,7 +94,8 @@
 // # Code with other tokens
 //
 // [WithToken] and [Grant] add deployment tokens, ingestion tokens and tokens
-// of other accounts. [Fake.RevokeToken] and [Fake.AddToken] change the
+// of other accounts; the operations on tokens issue more, which are accepted
+// like these. [Fake.RevokeToken] and [Fake.AddToken] change the
 // accepted tokens while the code runs, to test a token refresh.
 //
 // # Layers and stacks of your own
@@ -119,4 +127,11 @@
 //     {"$sensitive":…} stays.
 //   - Of the templates that render summaries, the fake knows {{ path }} only.
 //   - Costs are null. Risk scores are null too, until [Fake.SetRiskScore].
+//   - An environment exists once a registration, a deployment or a token
+//     mentions it. A version is one of an agent with its external identifier
+//     and its schemas; external_identifier_repeats counts those before it with
+//     the same identifier. Only update_current_version changes the version of a
+//     deployment.
+//   - A deployment is created once for an agent and an environment; a second
+//     creation is refused with 422.
 package prefactortest

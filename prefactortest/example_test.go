@@ -178,7 +178,7 @@ func ExampleWithClock() {
 	send(fake.RoundTripper(), "POST", base+"/agent_instance/register", `{}`)
 	run := fake.Instances()[0]
 	fmt.Println(run.ID, run.InsertedAt.Format(time.RFC3339))
-	// Output: 01kqy1v3x83nqk8nbb3hnc1kabrtb573 2026-05-06T07:08:09Z
+	// Output: 01kqy1v3x83nqk8nyttmytjanxg203t3 2026-05-06T07:08:09Z
 }
 
 func ExampleStorm() {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Fake is an in-memory Prefactor API server: it holds agents, instances,
@@ -38,6 +39,9 @@ func New(opts ...Option) *Fake {
 		must(opt != nil, "a nil Option of New or NewServer", "leave it out")
 		opt(&f.set)
 	}
+	if f.set.strict && f.set.unknown == ignoreUnknown {
+		f.set.unknown = refuseUnknown
+	}
 	f.journal = newJournal(f.set.journalLimit)
 	f.script = newScript(f.set.seed)
 	f.store = newStore(f.set)
@@ -65,7 +69,8 @@ func (f *Fake) AddToken(token string, grant Grant) {
 	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.grant(token, grant)
+	f.grant(token, grant, time.Time{})
+	f.writes++
 }
 
 // RevokeToken makes the fake refuse token from the next request on, with
@@ -74,7 +79,9 @@ func (f *Fake) RevokeToken(token string) {
 	f.made()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.tokens, token)
+	if t := f.tokens[token]; t != nil {
+		t.status, t.updatedAt = revoked, f.set.clock()
+	}
 }
 
 // Wait returns nil as soon as cond is true. It calls cond at once, then after
@@ -117,7 +124,7 @@ func (f *Fake) serve(r request) *delivery {
 	d := &delivery{cut: -1}
 	if fault == nil || fault.runs() {
 		rep := f.answer(c)
-		x.Committed, x.Replay = rep.committed, rep.replay
+		x.Committed, x.Replay, x.Dropped = rep.committed, rep.replay, c.dropped
 		d.status, d.body = rep.status, rep.encoded()
 	}
 	if fault != nil {
@@ -153,12 +160,14 @@ func (f *Fake) answer(c *call) *reply {
 // refused.
 func (f *Fake) authorize(c *call) *failure {
 	scheme, token, _ := strings.Cut(c.authorization, " ")
+	now := f.set.clock()
 	f.mu.Lock()
-	grant, known := f.tokens[token]
-	f.mu.Unlock()
-	if !known || token == BadToken || !strings.EqualFold(scheme, "Bearer") {
+	defer f.mu.Unlock()
+	t := f.tokens[token]
+	if !t.accepted(now) || !strings.EqualFold(scheme, "Bearer") {
 		return &failure{status: 401, code: "bad_authtoken", message: "Token expired or not known"}
 	}
-	c.grant = grant
-	return grant.allows(c.op)
+	t.lastUsedAt = now
+	c.grant = t.grant
+	return c.grant.allows(c.op)
 }

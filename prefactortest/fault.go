@@ -43,6 +43,7 @@ type Fault struct {
 	times    int     // how many it strikes; 0 means no limit
 	chance   float64 // of striking each
 	optional bool
+	sparing  bool // see SpareKeyless
 
 	kind       faultKind
 	commit     bool
@@ -141,6 +142,15 @@ func (f Fault) Chance(p float64) Fault {
 	must(p >= 0 && p <= 1, fmt.Sprintf("Chance(%g)", p), "a probability is 0 to 1")
 	f.times, f.chance, f.optional = 0, p, true
 	return f.word("with chance " + strconv.FormatFloat(p, 'g', 3, 64))
+}
+
+// SpareKeyless keeps the fault from writes without an idempotency key if their
+// operation runs in spite of the fault. A client that repeats such a write
+// after a lost response makes a duplicate, which no server can prevent. A bulk
+// request isn't spared, because its items have keys.
+func (f Fault) SpareKeyless() Fault {
+	f.sparing = true
+	return f
 }
 
 // Optional makes the fault never [Fake.Unfired], however few requests it
@@ -339,7 +349,12 @@ func (f *Fault) matches(x Exchange) bool {
 		name = x.Path
 	}
 	matched, err := path.Match(f.pattern, name)
-	return matched && err == nil && (f.when == nil || f.when(x))
+	return matched && err == nil && !f.spares(x) && (f.when == nil || f.when(x))
+}
+
+func (f *Fault) spares(x Exchange) bool {
+	op := operationsByName[x.Operation]
+	return f.sparing && f.runs() && op != nil && op.write && x.Key == ""
 }
 
 // treat applies the fault to d.

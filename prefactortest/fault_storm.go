@@ -9,7 +9,9 @@ import (
 // Storm returns faults of every kind that a network or an overloaded server
 // causes: resets before and after the commit, cut bodies, 429, 502, and 503
 // with and without a commit. Each request is struck with probability rate,
-// from 0 to 1. The faults are optional; the 429 asks for a wait of 2 ms.
+// from 0 to 1. The faults are optional; the 429 asks for a wait of 2 ms. For a
+// client that repeats writes without an idempotency key, add
+// [Fault.SpareKeyless] to each.
 func Storm(rate float64) []Fault {
 	must(rate >= 0 && rate <= 1, fmt.Sprintf("Storm(%g)", rate), "a rate is 0 to 1")
 	const wait = 2 * time.Millisecond

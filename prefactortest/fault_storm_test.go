@@ -84,3 +84,58 @@ func TestStormStrikesAtItsRate(t *testing.T) {
 		t.Errorf("%d kinds of faults struck, want 7", len(kinds))
 	}
 }
+
+// A client that repeats its keyless writes makes no duplicates in a storm that
+// spares them.
+func TestStormSparesKeylessWrites(t *testing.T) {
+	t.Parallel()
+	const spans = 300
+	f := prefactortest.New()
+	c := direct(t, f)
+	instance := c.started()
+	for _, fault := range prefactortest.Storm(0.7) {
+		f.Inject(fault.SpareKeyless())
+	}
+	for range spans {
+		for {
+			a, err := c.send(c.request("POST", "/agent_spans", spanBody(instance, "active", "")))
+			if err == nil && a.status == 200 {
+				break
+			}
+		}
+	}
+	if n := len(f.Spans()); n != spans {
+		t.Errorf("the fake holds %d spans, want %d", n, spans)
+	}
+	struck := 0
+	for _, x := range f.Journal() {
+		if x.Fault == "" {
+			continue
+		}
+		struck++
+		if x.Committed {
+			t.Errorf("a keyless write was struck after its commit: %s", x)
+		}
+	}
+	if struck < spans/4 {
+		t.Errorf("the storm struck %d keyless writes of %d, want more", struck, spans)
+	}
+}
+
+func TestSpareKeylessSparesNothingElse(t *testing.T) {
+	t.Parallel()
+	f := prefactortest.New()
+	c := direct(t, f)
+	f.Inject(prefactortest.On("*").Always().ResetAfter().SpareKeyless())
+	for name, tt := range map[string]struct{ method, path, body string }{
+		"a write with a key": {"POST", "/agent_instance/register", `{"idempotency_key":"k"}`},
+		"a read":             {"GET", "/agent", ""},
+		"a bulk request":     {"POST", "/bulk", bulk(`"_type":"agent_instances/register","idempotency_key":"12345678"`)},
+		"no operation":       {"GET", "/nothing", ""},
+	} {
+		if _, err := c.send(c.request(tt.method, tt.path, tt.body)); err == nil {
+			t.Errorf("%s was spared", name)
+		}
+	}
+	c.post("/agent_instance/register", `{}`).must(t)
+}

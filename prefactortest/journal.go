@@ -32,7 +32,7 @@ type Exchange struct {
 
 	// HeaderKey is the Idempotency-Key header. BodyKey is the body's
 	// idempotency_key, at the top level or, as some clients send it, inside
-	// details. Key is the one that the fake uses.
+	// details, where [DropUnknown] drops it. Key is the one that the fake uses.
 	HeaderKey, BodyKey, Key string
 	// Attempt counts the requests with this key, method and path from 1. It
 	// is 0 without a key, because nothing then links attempts of one call.
@@ -50,12 +50,15 @@ type Exchange struct {
 	// Replay reports whether the response is that of an earlier request with
 	// the same key.
 	Replay bool
+	// Dropped names the body fields that [DropUnknown] dropped, with their path,
+	// such as details.colour or items.0.details.colour, and the query parameters.
+	Dropped []string
 	// Fault is the String of the fault that struck, or empty.
 	Fault string
 }
 
 // String returns one line: the operation and the status, then an attempt
-// number above 1, a replay and a fault.
+// number above 1, a replay, dropped fields and a fault.
 func (x Exchange) String() string {
 	var b strings.Builder
 	b.WriteString(x.Operation)
@@ -72,6 +75,9 @@ func (x Exchange) String() string {
 	}
 	if x.Replay {
 		b.WriteString(", replay")
+	}
+	if len(x.Dropped) > 0 {
+		b.WriteString(", dropped " + strings.Join(x.Dropped, " "))
 	}
 	if x.Fault != "" {
 		b.WriteString(", fault: " + x.Fault)

@@ -45,9 +45,9 @@ func TestUnmatchedRequestListsNearMisses(t *testing.T) {
 		{"GET", "/alerts/raise", "no route GET /api/v1/alerts/raise; near misses: POST /api/v1/alerts/raise, GET /api/v1/alerts/{id}, GET /api/v1/alerts/count"},
 		{"POST", "/agent_span", "no route POST /api/v1/agent_span; near misses: POST /api/v1/agent_spans, GET /api/v1/agent_spans, POST /api/v1/agent"},
 		{"PUT", "/ping", "no route PUT /api/v1/ping; near misses: GET /api/v1/ping, POST /api/v1/agent, GET /api/v1/agent"},
-		{"GET", "/environment", "no route GET /api/v1/environment: the fake has no environment resources"},
+		{"GET", "/person", "no route GET /api/v1/person: the fake has no person resources"},
+		{"GET", "/risk_profile/x", "no route GET /api/v1/risk_profile/x: the fake has no risk_profile resources"},
 		{"POST", "/account_integration/x/test", "no route POST /api/v1/account_integration/x/test: the fake has no account_integration resources"},
-		{"GET", "/api_token/x", "no route GET /api/v1/api_token/x: the fake has no api_token resources"},
 	}
 	for _, tt := range tests {
 		a := c.do(tt.method, tt.path, "")

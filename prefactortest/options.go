@@ -21,6 +21,7 @@ type settings struct {
 	latency      time.Duration
 
 	strict             bool
+	unknown            unknownMode
 	anyIDs             bool
 	cancelActive       bool
 	closeSpans         bool
@@ -89,12 +90,40 @@ func WithLatency(d time.Duration) Option {
 	return func(s *settings) { s.latency = d }
 }
 
+// An unknownMode says what happens to body fields and query parameters that the
+// operation doesn't have.
+type unknownMode int
+
+const (
+	ignoreUnknown unknownMode = iota
+	refuseUnknown
+	dropUnknown
+)
+
+// RefuseUnknown refuses, with 422, body fields and query parameters that the
+// operation doesn't have, at every level. It finds the misspelt and outdated
+// fields of the client under test. By default they are ignored. Of
+// RefuseUnknown and [DropUnknown], the last one given counts.
+func RefuseUnknown() Option {
+	return func(s *settings) { s.unknown = refuseUnknown }
+}
+
+// DropUnknown does with unknown body fields and query parameters what the API
+// does: it ignores them at every level, and the client isn't told. The journal
+// names them, in [Exchange.Dropped].
+//
+// An idempotency key inside details is dropped, too, as are quality_schema and
+// quality_payload, which the API had before it named its quality schemas. By
+// default the fake takes all three.
+func DropUnknown() Option {
+	return func(s *settings) { s.unknown = dropUnknown }
+}
+
 // Strict refuses what the API's documentation doesn't mention. The fake
 // otherwise accepts it, because official clients send it or the API is
 // reported to accept it:
 //
-//   - unknown body fields and query parameters, including an idempotency key
-//     inside a span's details
+//   - what [RefuseUnknown] refuses, unless [DropUnknown] is given, too
 //   - a body without a JSON content type
 //   - an idempotency key that is empty or has more than 64 characters
 //   - an agent that was never created, and a registration without an agent

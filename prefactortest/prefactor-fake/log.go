@@ -39,20 +39,43 @@ func (l *requestLog) listening(url string) {
 	fmt.Fprintln(l.out, "listening on", url)
 }
 
+// known is what a client needs to use the fake.
+type known struct {
+	Token           string `json:"token"`
+	DeploymentToken string `json:"deployment_token"`
+	AccountID       string `json:"account_id"`
+	AgentID         string `json:"agent_id"`
+	EnvironmentID   string `json:"environment_id"`
+}
+
+func (l *requestLog) knows(k known) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.json {
+		l.writeJSON(struct {
+			Known known `json:"known"`
+		}{k})
+		return
+	}
+	fmt.Fprintf(l.out, "accepts the token %s of the account %s, and %s of the agent %s in the environment %s\n",
+		k.Token, k.AccountID, k.DeploymentToken, k.AgentID, k.EnvironmentID)
+}
+
 // A requestLine is the JSON form of a request's line.
 type requestLine struct {
-	Number    int    `json:"number"`
-	Time      string `json:"time"`
-	Conn      int    `json:"conn"`
-	Operation string `json:"operation"`
-	Method    string `json:"method"`
-	Path      string `json:"path"`
-	Status    int    `json:"status"` // 0 means no response
-	Key       string `json:"key"`
-	Attempt   int    `json:"attempt"`
-	Committed bool   `json:"committed"`
-	Replay    bool   `json:"replay"`
-	Fault     string `json:"fault"`
+	Number    int      `json:"number"`
+	Time      string   `json:"time"`
+	Conn      int      `json:"conn"`
+	Operation string   `json:"operation"`
+	Method    string   `json:"method"`
+	Path      string   `json:"path"`
+	Status    int      `json:"status"` // 0 means no response
+	Key       string   `json:"key"`
+	Attempt   int      `json:"attempt"`
+	Committed bool     `json:"committed"`
+	Replay    bool     `json:"replay"`
+	Dropped   []string `json:"dropped"`
+	Fault     string   `json:"fault"`
 }
 
 // observe logs an exchange.
@@ -82,6 +105,7 @@ func (l *requestLog) observe(x prefactortest.Exchange) {
 		Attempt:   x.Attempt,
 		Committed: x.Committed,
 		Replay:    x.Replay,
+		Dropped:   x.Dropped,
 		Fault:     x.Fault,
 	})
 }

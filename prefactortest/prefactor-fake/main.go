@@ -3,20 +3,38 @@
 //
 //	go run ./prefactortest/prefactor-fake -addr 127.0.0.1:8787
 //
-// Its first line on standard output is "listening on http://HOST:PORT", followed
-// by a line for each request. On SIGINT or SIGTERM it waits up to 5 seconds for
+// Its first line on standard output is "listening on http://HOST:PORT". The second
+// names the tokens that it accepts, and the account, agent and environment that
+// it knows. A line for each request follows. On SIGINT or SIGTERM it waits up to 5 seconds for
 // the requests in flight, prints a summary of what it holds, and exits. A second
 // signal ends it at once.
 //
 // The flags are
 //
 //	-addr address     the address to listen on; port 0 picks one (127.0.0.1:8787)
-//	-token token      the accepted token (test-token); the token "bad" is always refused
+//	-token token      the accepted account token (test-token); the token "bad" is always refused
+//	-deployment-token token
+//	                  the accepted token of the agent in the environment (test-deployment-token)
+//	-agent id         the agent, for clients that have an agent's id (that of every fake)
 //	-fault-rate rate  the probability, from 0 to 1, that a request goes wrong (0)
 //	-seed seed        the seed of ids and faults (1)
 //	-latency time     the delay of every response (0s)
 //	-strict           refuse what is undocumented
+//	-with switches    change the rules; a list such as drop-unknown,require-schemas
 //	-json             write requests and the summary as JSON objects
+//
+// The switches are the options of the same name in package prefactortest, such as
+// [prefactortest.DropUnknown]:
+//
+//	any-ids                   client-chosen ids may have any form
+//	bracket-sorting-only      refuse sorting=-field
+//	cancel-active             an active instance may be finished as cancelled
+//	close-spans-on-terminate  a termination ends the open spans
+//	drop-unknown              ignore unknown fields as the API does, and log them
+//	mismatch-422              a known key with another body is 422, not 409
+//	refuse-unknown            refuse unknown fields and query parameters
+//	require-schemas           refuse spans of undeclared schemas
+//	spare-keyless             -fault-rate strikes writes without a key only before their commit
 package main
 
 import (
@@ -25,8 +43,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -49,11 +71,40 @@ func main() {
 }
 
 type config struct {
-	addr, token  string
-	faultRate    float64
-	seed         uint64
-	latency      time.Duration
-	strict, json bool
+	addr, token, deploymentToken, agent string
+	faultRate                           float64
+	seed                                uint64
+	latency                             time.Duration
+	strict, json                        bool
+	with                                []string
+}
+
+// switches are what -with changes.
+var switches = map[string]func() prefactortest.Option{
+	"any-ids":                  prefactortest.AnyIDs,
+	"bracket-sorting-only":     prefactortest.BracketSortingOnly,
+	"cancel-active":            prefactortest.CancelActive,
+	"close-spans-on-terminate": prefactortest.CloseSpansOnTerminate,
+	"drop-unknown":             prefactortest.DropUnknown,
+	"mismatch-422":             func() prefactortest.Option { return prefactortest.MismatchStatus(http.StatusUnprocessableEntity) },
+	"refuse-unknown":           prefactortest.RefuseUnknown,
+	"require-schemas":          prefactortest.RequireSchemas,
+}
+
+// spareKeyless is the switch that changes the faults.
+const spareKeyless = "spare-keyless"
+
+// readSwitches reads the list of switches.
+func (c *config) readSwitches(list string) error {
+	names := slices.Sorted(maps.Keys(switches))
+	names = append(names, spareKeyless)
+	for name := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("%q is not a switch; give some of %s", name, strings.Join(names, ","))
+		}
+		c.with = append(c.with, name)
+	}
+	return nil
 }
 
 func parse(args []string, stderr io.Writer) (config, error) {
@@ -61,11 +112,14 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	flags := flag.NewFlagSet("prefactor-fake", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&c.addr, "addr", "127.0.0.1:8787", "`address` to listen on; port 0 picks one")
-	flags.StringVar(&c.token, "token", prefactortest.Token, "the accepted `token`; the token \"bad\" is always refused")
+	flags.StringVar(&c.token, "token", prefactortest.Token, "the accepted account `token`; the token \"bad\" is always refused")
+	flags.StringVar(&c.deploymentToken, "deployment-token", "test-deployment-token", "the accepted `token` of the agent in the environment")
+	flags.StringVar(&c.agent, "agent", prefactortest.AgentID, "the `id` of the agent")
 	flags.Float64Var(&c.faultRate, "fault-rate", 0, "`probability`, from 0 to 1, that a request goes wrong")
 	flags.Uint64Var(&c.seed, "seed", 1, "the `seed` of ids and faults")
 	flags.DurationVar(&c.latency, "latency", 0, "the delay of every response, a `time` such as 200ms")
 	flags.BoolVar(&c.strict, "strict", false, "refuse what is undocumented")
+	flags.Func("with", "change the rules; a list of `switches` such as drop-unknown,require-schemas", c.readSwitches)
 	flags.BoolVar(&c.json, "json", false, "write requests and the summary as JSON objects")
 	if err := flags.Parse(args); err != nil {
 		return c, err
@@ -77,6 +131,10 @@ func parse(args []string, stderr io.Writer) (config, error) {
 		return c, fmt.Errorf("-fault-rate %v is not between 0 and 1", c.faultRate)
 	case c.token == "" || c.token == prefactortest.BadToken:
 		return c, fmt.Errorf("-token %q can't be accepted", c.token)
+	case c.deploymentToken == "" || c.deploymentToken == prefactortest.BadToken || c.deploymentToken == c.token:
+		return c, fmt.Errorf("-deployment-token %q can't be accepted", c.deploymentToken)
+	case c.agent == "":
+		return c, errors.New("-agent is empty; give the agent's id, or leave the flag out")
 	}
 	return c, nil
 }
@@ -94,6 +152,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log.listening(server.URL)
+	log.knows(known{c.token, c.deploymentToken, prefactortest.AccountID, c.agent, prefactortest.EnvironmentID})
 	<-ctx.Done()
 
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
@@ -107,6 +166,7 @@ func (c config) fake(observe func(prefactortest.Exchange)) *prefactortest.Fake {
 	opts := []prefactortest.Option{
 		prefactortest.WithSeed(c.seed),
 		prefactortest.WithToken(c.token, prefactortest.Grant{}),
+		prefactortest.WithToken(c.deploymentToken, prefactortest.Grant{AgentID: c.agent, EnvironmentID: prefactortest.EnvironmentID}),
 		prefactortest.WithLatency(c.latency),
 		prefactortest.WithJournalLimit(1), // the log shows the exchanges
 		prefactortest.WithObserver(observe),
@@ -114,12 +174,28 @@ func (c config) fake(observe func(prefactortest.Exchange)) *prefactortest.Fake {
 	if c.strict {
 		opts = append(opts, prefactortest.Strict())
 	}
+	for _, name := range c.with {
+		if option := switches[name]; option != nil {
+			opts = append(opts, option())
+		}
+	}
 	fake := prefactortest.New(opts...)
-	if c.token != prefactortest.Token {
+	if c.token != prefactortest.Token && c.deploymentToken != prefactortest.Token {
 		fake.RevokeToken(prefactortest.Token)
 	}
 	if c.faultRate > 0 {
-		fake.Inject(prefactortest.Storm(c.faultRate)...)
+		fake.Inject(c.storm()...)
 	}
 	return fake
+}
+
+// storm returns the faults of -fault-rate.
+func (c config) storm() []prefactortest.Fault {
+	faults := prefactortest.Storm(c.faultRate)
+	if slices.Contains(c.with, spareKeyless) {
+		for n, fault := range faults {
+			faults[n] = fault.SpareKeyless()
+		}
+	}
+	return faults
 }

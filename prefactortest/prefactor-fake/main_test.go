@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -11,15 +12,18 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/prefactordev/prefactor-go/prefactortest"
 )
 
 // program runs the command and reads its output line by line.
 type program struct {
-	t    *testing.T
-	url  string
-	out  *bufio.Scanner
-	stop context.CancelFunc
-	done chan error
+	t     *testing.T
+	url   string
+	known string // the second line
+	out   *bufio.Scanner
+	stop  context.CancelFunc
+	done  chan error
 }
 
 func start(t *testing.T, args ...string) *program {
@@ -37,6 +41,7 @@ func start(t *testing.T, args ...string) *program {
 		t.Fatalf("the first line is %q", p.out.Text())
 	}
 	p.url = url
+	p.known = p.line()
 	return p
 }
 
@@ -139,6 +144,116 @@ func TestToken(t *testing.T) {
 	}
 }
 
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	if want := "accepts the token test-token of the account " + prefactortest.AccountID + ", and test-deployment-token of the agent " +
+		prefactortest.AgentID + " in the environment " + prefactortest.EnvironmentID; p.known != want {
+		t.Errorf("got  %s\nwant %s", p.known, want)
+	}
+	p = start(t, "-json", "-agent", "mine", "-deployment-token", "secret", "-strict")
+	var line struct{ Known map[string]string }
+	if err := json.Unmarshal([]byte(p.known), &line); err != nil {
+		t.Fatalf("%v in %s", err, p.known)
+	}
+	if line.Known["agent_id"] != "mine" || line.Known["deployment_token"] != "secret" || line.Known["environment_id"] != prefactortest.EnvironmentID {
+		t.Errorf("the line is %s", p.known)
+	}
+	if status, _ := p.send("GET", "/agent/mine", "secret", ""); status != 200 {
+		t.Errorf("the deployment token gets %d for its agent, want 200", status)
+	}
+	if status, _ := p.send("GET", "/agent/mine", "test-token", ""); status != 200 {
+		t.Errorf("the account token gets %d for the agent, want 200", status)
+	}
+	if status, _ := p.send("GET", "/agent/"+prefactortest.AgentID, "secret", ""); status != 404 {
+		t.Errorf("the deployment token gets %d for another agent, want 404", status)
+	}
+}
+
+// Each switch changes the response to its request.
+func TestSwitches(t *testing.T) {
+	t.Parallel()
+	const key = `"idempotency_key":"k"`
+	tests := []struct {
+		name, method, path string
+		before             []string // bodies of requests of the same path
+		body               string
+		without, with      int
+	}{
+		{name: "any-ids,bracket-sorting-only", path: "/agent_instance/register", body: `{"id":"mine"}`, without: 422, with: 200},
+		{name: "bracket-sorting-only", method: "GET", path: "/agent?sorting=-id", without: 200, with: 422},
+		{name: "any-ids,cancel-active", path: "/agent_instance/$/finish", body: `{"status":"cancelled"}`, without: 409, with: 200},
+		{name: "mismatch-422", path: "/agent_instance/register", before: []string{`{` + key + `}`}, body: `{"purpose":"eval",` + key + `}`, without: 409, with: 422},
+		{name: "refuse-unknown", path: "/agent_instance/register", body: `{"colour":1}`, without: 200, with: 422},
+		{name: "require-schemas", path: "/agent_spans", body: spanBody, without: 200, with: 422},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for want, args := range map[int][]string{tt.without: nil, tt.with: {"-with", tt.name}} {
+				p := start(t, args...)
+				run := p.started()
+				method := cmp.Or(tt.method, "POST")
+				for _, body := range tt.before {
+					p.send(method, tt.path, "test-token", body)
+				}
+				got, line := p.send(method, strings.ReplaceAll(tt.path, "$", run), "test-token", strings.ReplaceAll(tt.body, "$", run))
+				if got != want {
+					t.Errorf("with %q: got %d, want %d: %s", args, got, want, line)
+				}
+			}
+		})
+	}
+}
+
+const spanBody = `{"details":{"agent_instance_id":"$","schema_name":"s","status":"active","payload":{}}}`
+
+// started makes an active instance and returns its id.
+func (p *program) started() (id string) {
+	p.t.Helper()
+	const mine = "013xrzp12g3nqk8n1000000000000000"
+	p.send("POST", "/agent_instance/register", "test-token", `{"id":"`+mine+`"}`)
+	p.send("POST", "/agent_instance/"+mine+"/start", "test-token", `{}`)
+	return mine
+}
+
+func TestDropUnknownIsLogged(t *testing.T) {
+	t.Parallel()
+	p := start(t, "-with", "drop-unknown")
+	if _, line := p.send("POST", "/agent_instance/register", "test-token", `{"colour":1}`); !strings.HasSuffix(line, "200, dropped colour") {
+		t.Errorf("the line is %q", line)
+	}
+	p = start(t, "-with", "drop-unknown", "-json")
+	if _, line := p.send("POST", "/agent_instance/register", "test-token", `{"colour":1}`); !strings.Contains(line, `"dropped":["colour"]`) {
+		t.Errorf("the line is %s", line)
+	}
+}
+
+func TestCloseSpansOnTerminate(t *testing.T) {
+	t.Parallel()
+	p := start(t, "-with", "close-spans-on-terminate")
+	run := p.started()
+	p.send("POST", "/agent_spans", "test-token", strings.ReplaceAll(spanBody, "$", run))
+	p.send("POST", "/agent_instance/"+run+"/terminate", "test-token", `{"reason":"r"}`)
+	if got, want := p.ends(), "holds 1 instances (1 terminated) and 1 spans (1 failed) after 4 requests: 0 replays, 0 struck by faults"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestSpareKeyless(t *testing.T) {
+	t.Parallel()
+	p := start(t, "-with", "spare-keyless", "-fault-rate", "0.9")
+	for range 40 {
+		_, line := p.send("POST", "/agent_instance/register", "test-token", `{}`)
+		if strings.HasSuffix(line, ", committed") {
+			t.Errorf("a keyless write was struck after its commit: %s", line)
+		}
+	}
+	if !strings.HasSuffix(p.ends(), "struck by faults") || strings.HasSuffix(p.out.Text(), " 0 struck by faults") {
+		t.Errorf("no fault struck: %s", p.out.Text())
+	}
+}
+
 func TestBadArguments(t *testing.T) {
 	t.Parallel()
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
@@ -152,6 +267,10 @@ func TestBadArguments(t *testing.T) {
 		"a rate above 1":  {"-fault-rate", "2"},
 		"the bad token":   {"-token", "bad"},
 		"an empty token":  {"-token", ""},
+		"no agent":        {"-agent", ""},
+		"no second token": {"-deployment-token", ""},
+		"one token":       {"-token", "t", "-deployment-token", "t"},
+		"no such switch":  {"-with", "drop-unknown,colour"},
 		"an address used": {"-addr", busy.Addr().String()},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,23 +2,16 @@ package resources
 
 import (
 	"context"
-	"maps"
-	"runtime"
-	"slices"
+	"log/slog"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
-	"weak"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/middleware"
 	"github.com/prefactordev/prefactor-go/resources/instances"
-	"github.com/prefactordev/prefactor-go/resources/spans"
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/resources/internal/poll"
 )
-
-// guardInterval is how often a guard reads its instance.
-const guardInterval = 30 * time.Second
 
 // TerminatedError is the cause of a context of [API.Guard] that ended because the
 // run was terminated from outside. The error of every call that this context ends
@@ -36,6 +29,35 @@ func (e *TerminatedError) Error() string {
 	return text
 }
 
+// guardInterval is how often a guard reads its instance, unless an option says so.
+const guardInterval = 30 * time.Second
+
+// GuardOption changes a guard.
+type GuardOption func(*guard)
+
+// GuardEvery sets how long a run may be silent before its guard reads the instance,
+// and how long the guard waits between reads. The default is 30 seconds. An interval
+// that isn't positive is the default.
+func GuardEvery(interval time.Duration) GuardOption {
+	return func(g *guard) {
+		if interval > 0 {
+			g.every = interval
+		}
+	}
+}
+
+// GuardReport calls fn if the API refuses a read of the instance, as it does for a
+// token that may not read instances and for an id that it doesn't know. The guard
+// doesn't read it again then, and ends only with the response to a write. Without this
+// option, or with a nil fn, that is logged by [slog.Default] as a warning.
+func GuardReport(fn func(error)) GuardOption {
+	return func(g *guard) {
+		if fn != nil {
+			g.report = fn
+		}
+	}
+}
+
 // Guard returns a context for the work of one run. It is derived from ctx, and
 // ends with a [TerminatedError] as its cause when the instance is terminated from
 // outside. stop ends the guard and the context; call it when the run is over.
@@ -51,136 +73,97 @@ func (e *TerminatedError) Error() string {
 //
 //   - The first response to one of this API's writes that reports it. The write
 //     itself still succeeds.
-//   - A read of the instance, at once and then every 30 seconds, so that a run that
-//     writes nothing stops, too. If the API refuses the read, as it does for a
-//     token that may not read instances, only the first way is left.
+//   - A read of the instance, when none of its writes was answered for an interval, so
+//     that a run that writes nothing stops, too. The reads of several guards are spread
+//     over the interval. If the API refuses a read, only the first way is left; see
+//     [GuardReport].
 //
 // An instance that finishes by itself doesn't end the context, and a late response
 // for another instance never does. Use ctx for calls after the end, such as those
 // that finish the open spans as failed.
 //
-// A guard has one goroutine, until its context ends. If instanceID can't be an
-// instance's id, the context ends soon, with a cause that matches [errs.ErrClient].
-// If ctx is nil, or neither [New] nor [Open] made the API, it has ended so already.
-func (a *API) Guard(ctx context.Context, instanceID string) (work context.Context, stop context.CancelFunc) {
-	if mistake := a.checkGuard(ctx); mistake != nil {
+// A guard has no goroutine while it waits. If instanceID can't be an instance's id,
+// the context ends with a cause that matches [errs.ErrClient]. If ctx is nil, or
+// neither [New] nor [Open] made the API, it has ended so already.
+func (a *API) Guard(ctx context.Context, instanceID string, options ...GuardOption) (work context.Context, stop context.CancelFunc) {
+	if mistake := a.checkGuard(ctx, instanceID, options); mistake != nil {
 		work, end := context.WithCancelCause(context.Background())
 		end(mistake)
 		return work, func() {}
 	}
 	work, end := context.WithCancelCause(ctx)
-	g := &guard{end: end}
-	a.guards.add(instanceID, g)
-	go func() {
-		defer a.guards.remove(instanceID, g)
-		a.watch(work, instanceID, end)
-		<-work.Done()
-	}()
+	g := &guard{instances: a.Instances, id: instanceID, work: work, end: end, every: guardInterval}
+	g.report = g.warn
+	for _, set := range options {
+		set(g)
+	}
+	a.guards.add(g)
 	return work, func() { end(nil) }
 }
 
 // checkGuard finds what no guard can be made with.
-func (a *API) checkGuard(ctx context.Context) error {
+func (a *API) checkGuard(ctx context.Context, instanceID string, options []GuardOption) error {
 	switch {
 	case a == nil || a.guards == nil:
 		return &errs.ClientError{Field: "API", Problem: "is nil or empty: make it with resources.New or resources.Open"}
 	case ctx == nil:
 		return &errs.ClientError{Field: "context", Problem: "is nil: give the run's context, or context.Background()"}
+	case instanceID == "":
+		return &errs.ClientError{Field: "instance id", Problem: "is empty: give that of the run"}
+	}
+	for _, set := range options {
+		if set == nil {
+			return &errs.ClientError{Field: "guard option", Problem: "is nil: leave it out"}
+		}
 	}
 	return nil
 }
 
-// watch reads the instance until it has ended, and ends the guard if it was
-// terminated.
-func (a *API) watch(ctx context.Context, instanceID string, end context.CancelCauseFunc) {
-	instance, err := a.Instances.Watch(ctx, instanceID, guardInterval)
-	switch {
-	case errs.KindOf(err) == errs.KindClient:
-		end(err)
-	case err == nil && instance.Status == instances.Terminated:
-		end(&TerminatedError{InstanceID: instanceID, Reason: instance.TerminationReason})
-	}
-}
-
 // guard is one context that ends with its instance.
-type guard struct{ end context.CancelCauseFunc }
+type guard struct {
+	instances *instances.Service
+	id        string
+	work      context.Context
+	end       context.CancelCauseFunc
+	every     time.Duration
+	report    func(error)
 
-// guards holds the guards of one client, by instance.
-type guards struct {
-	controls middleware.Controls // those read so far, for guards that are added later
-
-	mu     sync.Mutex
-	active map[string]map[*guard]bool
+	timer *time.Timer               // of the next read
+	heard atomic.Pointer[time.Time] // when a write was last answered, which would have said that the run is terminated
 }
 
-// byClient has the guards of each client, so that an API can be made often and is
-// listened for once. An entry goes with its client.
-var byClient sync.Map // of weak.Pointer[transport.Client] to *guards
-
-// guardsOf returns the guards of a client, which read its responses.
-func guardsOf(client *transport.Client) *guards {
-	if client == nil {
-		return new(guards)
-	}
-	key := weak.Make(client)
-	found, known := byClient.LoadOrStore(key, new(guards))
-	g := found.(*guards)
-	if !known {
-		client.OnAnswer(g.read)
-		runtime.AddCleanup(client, func(key weak.Pointer[transport.Client]) { byClient.Delete(key) }, key)
-	}
-	return g
-}
-
-// read ends the guards of the runs that answer asks to stop.
-func (g *guards) read(_ context.Context, answer *transport.Answer) {
-	switch model := answer.Model().(type) {
-	case *instances.Instance: // has none
-		return
-	case *spans.Span:
-		if model.Control == nil {
+// read reads the instance, unless a write was answered meanwhile, and sets the timer
+// for the next read.
+func (g *guard) read() {
+	if heard := g.heard.Load(); heard != nil {
+		if rest := g.every - time.Since(*heard); rest > 0 {
+			g.timer.Reset(rest)
 			return
 		}
 	}
-	for _, control := range g.controls.Read(answer.Document()) {
-		g.terminate(control)
+	instance, err := g.instances.Get(g.work, g.id)
+	wait, again := poll.Next(err, g.every)
+	switch {
+	case g.work.Err() != nil:
+	case errs.KindOf(err) == errs.KindClient:
+		g.end(err)
+	case !again:
+		g.report(err)
+	case err == nil && instance.Status == instances.Terminated:
+		g.end(&TerminatedError{InstanceID: g.id, Reason: instance.TerminationReason})
+	case err == nil && instance.Status.Ended():
+	default:
+		g.timer.Reset(wait)
 	}
 }
 
-func (g *guards) add(instanceID string, one *guard) {
-	g.mu.Lock()
-	if g.active == nil {
-		g.active = make(map[string]map[*guard]bool)
-	}
-	if g.active[instanceID] == nil {
-		g.active[instanceID] = make(map[*guard]bool)
-	}
-	g.active[instanceID][one] = true
-	g.mu.Unlock()
-	if control, ok := g.controls.Of(instanceID); ok {
-		one.end(terminated(control))
-	}
+// warn is the default of GuardReport.
+func (g *guard) warn(err error) {
+	slog.WarnContext(g.work, "prefactor: a guard can't read its instance: it ends only with the response to a write",
+		"instance", g.id, "error", err)
 }
 
-func (g *guards) remove(instanceID string, one *guard) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.active[instanceID], one)
-	if len(g.active[instanceID]) == 0 {
-		delete(g.active, instanceID)
-	}
-}
-
-// terminate ends the guards of an instance.
-func (g *guards) terminate(control middleware.Control) {
-	g.mu.Lock()
-	ending := slices.Collect(maps.Keys(g.active[control.InstanceID]))
-	g.mu.Unlock()
-	for _, one := range ending {
-		one.end(terminated(control))
-	}
-}
-
-func terminated(control middleware.Control) *TerminatedError {
-	return &TerminatedError{InstanceID: control.InstanceID, Reason: control.Reason}
+// terminate ends the guard as the server asks.
+func (g *guard) terminate(control middleware.Control) {
+	g.end(&TerminatedError{InstanceID: control.InstanceID, Reason: control.Reason})
 }

@@ -133,6 +133,9 @@ func Conclude(resp *http.Response, reason errs.Reason) {
 	a.remember()
 }
 
+// Operation returns the name of the call's operation; "" without a call.
+func (a *Answer) Operation() string { return a.call.Operation() }
+
 // Status returns the HTTP status.
 func (a *Answer) Status() int { return a.status }
 

@@ -24,6 +24,15 @@ func (s Status) Known() bool {
 	return false
 }
 
+// Ended reports whether an instance with the status has ended.
+func (s Status) Ended() bool {
+	switch s {
+	case Complete, Failed, Cancelled, Terminated:
+		return true
+	}
+	return false
+}
+
 // Purpose is why an instance runs. Values that this package doesn't know are
 // kept.
 type Purpose string

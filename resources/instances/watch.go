@@ -2,10 +2,10 @@ package instances
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/resources/internal/poll"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -26,42 +26,14 @@ func (s *Service) Watch(ctx context.Context, id string, every time.Duration, opt
 	}
 	for {
 		instance, err := s.Get(ctx, id, options...)
-		if err == nil && ended(instance.Status) || final(err) && (errs.KindOf(err) != errs.KindCanceled || ctx.Err() != nil) {
+		wait, again := poll.Next(err, every)
+		switch {
+		case err == nil && instance.Status.Ended(), !again, errs.KindOf(err) == errs.KindCanceled && ctx.Err() != nil:
 			return instance, err
-		}
-		wait := every
-		if asked, ok := errs.RetryAfter(err); ok {
-			wait = max(wait, min(asked, longestAsk))
-		}
-		if !sleep(ctx, wait) {
+		case !sleep(ctx, wait):
 			return nil, get.Fail(errs.NewCanceledError(ctx, err))
 		}
 	}
-}
-
-// longestAsk is the longest Retry-After that Watch waits for: one that never ends
-// must not end the watching.
-const longestAsk = time.Hour
-
-// ended reports whether an instance with this status has ended.
-func ended(status Status) bool {
-	switch status {
-	case Complete, Failed, Cancelled, Terminated:
-		return true
-	}
-	return false
-}
-
-// final reports whether reading again can't help after err.
-func final(err error) bool {
-	switch errs.KindOf(err) {
-	case errs.KindCanceled, errs.KindClient, errs.KindNotFound, errs.KindValidation:
-		return true
-	case errs.KindAuth: // a token source that failed may recover
-		auth, ok := errors.AsType[*errs.AuthError](err)
-		return ok && auth.Cause == nil
-	}
-	return false
 }
 
 // sleep waits for d. It returns false if ctx ended first.

@@ -2,6 +2,7 @@ package prefactortest
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -98,11 +99,11 @@ func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	begin := dec.InputOffset() - 1
 	o.members = make(map[string]jsontext.Value)
 	for dec.PeekKind() == '"' {
-		token, err := dec.ReadToken()
+		quoted, err := dec.ReadValue()
 		if err != nil {
 			return err
 		}
-		name := token.String()
+		name := nameOf(quoted)
 		value, err := dec.ReadValue()
 		if err != nil {
 			return err
@@ -113,6 +114,26 @@ func (o *object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	_, err := dec.ReadToken() // the closing brace
 	o.json = o.text[begin:dec.InputOffset()]
 	return err
+}
+
+// frequentNames are the names that most requests have, which need no copy.
+var frequentNames = func() map[string]string {
+	names := make(map[string]string)
+	for _, name := range []string{
+		"_type", "agent_instance_id", "agent_span_id", "details", "finished_at", "id", "idempotency_key", "items",
+		"parent_span_id", "payload", "result_payload", "schema_name", "started_at", "status", "timestamp",
+	} {
+		names[strconv.Quote(name)] = name
+	}
+	return names
+}()
+
+// nameOf returns the name of a member.
+func nameOf(quoted jsontext.Value) string {
+	if name, ok := frequentNames[string(quoted)]; ok {
+		return name
+	}
+	return unquote(quoted)
 }
 
 // unquote returns the text of a JSON string.

@@ -88,9 +88,20 @@ func EncodeObject(field string, v any) (Object, error) {
 		return nil, Within(field, err)
 	}
 	if kind := text.Kind(); kind != '{' {
-		return nil, &errs.ClientError{Field: field, Problem: "must encode to a JSON object: it encodes to " + kindName(kind)}
+		return nil, &errs.ClientError{Field: field, Problem: "must encode to a JSON object: it encodes to " + kindName(kind) + remedyFor(kind)}
 	}
 	return Object(text), nil
+}
+
+// remedyFor says what to give in place of a value that encodes to a kind.
+func remedyFor(kind jsontext.Kind) string {
+	switch kind {
+	case 'n':
+		return "; leave it out"
+	case '"':
+		return `; put it under a name, as in map[string]any{"text": v}, and give JSON text as a json.RawMessage`
+	}
+	return `; put it under a name, as in map[string]any{"value": v}`
 }
 
 // Encoded returns v, a member of an input that must be a JSON object, in a form

@@ -29,7 +29,7 @@ type ContractError struct {
 	RetryAfter time.Duration // how long the header asks to wait; 0 if it doesn't ask
 	RequestID  string        // X-Request-Id, if the response had one
 
-	elsewhere  bool    // it came from another URL than the request went to
+	elsewhere  bool    // it is the response to another request than the one that was sent
 	isPacked   bool    // its Content-Encoding was not undone
 	isDocument bool    // the body is JSON, or should be by its header
 	snippet    *string // behind a pointer: %#v prints an address
@@ -111,9 +111,13 @@ func NewContractError(status int, h http.Header, problem string, body []byte, ca
 }
 
 // NewElsewhereError returns the [ContractError] for a response that came from
-// another URL than the request was sent to: the base transport followed a redirect,
-// or rewrites URLs. Who got the request is not known to be the API.
+// another URL than the request was sent to, or to another request to the same URL:
+// the base transport followed a redirect, or rewrites requests. Who got the request
+// is not known to be the API.
 func NewElsewhereError(status int, sent, got *url.URL) *ContractError {
 	problem := fmt.Sprintf("the request was sent to %s, and the response came from %s", shownURL(sent), shownURL(got))
+	if shownURL(sent) == shownURL(got) {
+		problem = fmt.Sprintf("the response is to another request to %s than the one that was sent", shownURL(sent))
+	}
 	return &ContractError{Status: status, Problem: problem, elsewhere: true}
 }

@@ -3,6 +3,7 @@ package middleware
 import (
 	"bytes"
 	"errors"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -15,7 +16,7 @@ import (
 )
 
 // echo finds a token in what came back for a request that had it. The server or a
-// proxy may spell it with escapes of JSON or of URLs.
+// proxy may spell it with escapes of JSON, of URLs or of HTML.
 type echo struct {
 	token string
 	core  string // the longest part that is never escaped: cheap to look for
@@ -68,7 +69,7 @@ func (e echo) text(s string) string {
 // open returns how many bytes at the end of text may be the beginning of the token.
 func (e echo) open(text []byte) int {
 	for i := max(0, len(text)-longest*len(e.token)); i < len(text); i++ {
-		if c := text[i]; c != e.token[0] && c != '\\' && c != '%' {
+		if c := text[i]; c != e.token[0] && c != '\\' && c != '%' && c != '&' {
 			continue
 		}
 		if _, open := e.spelled(text[i:]); open {
@@ -103,6 +104,8 @@ func spelledByte(text []byte, c byte) (n int, open bool) {
 		return 1, false
 	case text[0] == '%':
 		return escaped(text, "%", 3, c)
+	case text[0] == '&':
+		return reference(text, c)
 	case text[0] != '\\':
 		return 0, false
 	case len(text) > 1 && text[1] == c:
@@ -124,6 +127,19 @@ func escaped(text []byte, prefix string, n int, c byte) (size int, open bool) {
 	return n, false
 }
 
+// reference is spelledByte for a character reference of HTML, such as &#43; or
+// &#x2b;.
+func reference(text []byte, c byte) (n int, open bool) {
+	end := bytes.IndexByte(text[:min(len(text), longest)], ';')
+	if end < 0 {
+		return 0, len(text) < longest
+	}
+	if html.UnescapeString(string(text[:end+1])) != string([]byte{c}) {
+		return 0, false
+	}
+	return end + 1, false
+}
+
 // shortestEcho is the length of the shortest token that is looked for. Shorter ones
 // are words, as in tests, that stand in documents for their own sake.
 const shortestEcho = 6
@@ -142,7 +158,7 @@ func withoutEcho(token transport.Secret, resp *http.Response, err error) (*http.
 	e.header(resp.Header)
 	e.header(resp.Trailer)
 	if resp.Body != nil && resp.Body != http.NoBody && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Body = &echoBody{ReadCloser: resp.Body, token: token}
+		resp.Body = &echoBody{ReadCloser: resp.Body, token: token, resp: resp}
 	}
 	return resp, nil
 }
@@ -163,7 +179,7 @@ func (e echo) header(h http.Header) {
 
 // failure returns err without the token in its text, and of the same kind.
 func (e echo) failure(err error) error {
-	if !strings.Contains(err.Error(), e.core) {
+	if text := err.Error(); !strings.Contains(text, e.core) && !strings.Contains(text, ellipsis) {
 		return err
 	}
 	switch failed := err.(type) {
@@ -173,15 +189,35 @@ func (e echo) failure(err error) error {
 		return &silent
 	case *errs.ProxyError:
 		silent := *failed
-		silent.Reason = e.text(failed.Reason)
+		silent.Reason = e.words(failed.Reason)
+		return &silent
+	case *errs.ContractError: // the target of a redirect that the base followed
+		silent := *failed
+		silent.Problem = e.words(failed.Problem)
 		return &silent
 	case *errs.ClientError:
-		return &errs.ClientError{Field: failed.Field, Problem: e.text(failed.Problem)}
+		return &errs.ClientError{Field: failed.Field, Problem: e.words(failed.Problem)}
 	}
 	if errs.KindOf(err) != errs.KindOther {
 		return err // a layer's
 	}
 	return &silentError{e.text(err.Error()), err}
+}
+
+// ellipsis is where [errs.Words] has cut a text.
+const ellipsis = "…"
+
+// words returns a text that has passed [errs.Words] without the token, and without
+// the beginning of one that was cut.
+func (e echo) words(s string) string {
+	before, after, isCut := strings.Cut(s, ellipsis)
+	if !isCut {
+		return e.text(s)
+	}
+	if open := e.open([]byte(before)); open > 0 {
+		before = before[:len(before)-open] + strings.Repeat("*", open)
+	}
+	return e.text(before) + ellipsis + e.words(after)
 }
 
 // silentError is an error with another text. It matches what the error matches, and
@@ -204,6 +240,7 @@ func (s *silentError) Timeout() bool {
 type echoBody struct {
 	io.ReadCloser
 	token transport.Secret // no text: a dump of the response would show it
+	resp  *http.Response   // gets its trailer when the body ends
 
 	held  []byte // read, and perhaps the beginning of the token
 	ready []byte // read, and still to be returned
@@ -239,6 +276,8 @@ func (b *echoBody) fill(p []byte) (int, error) {
 	open := 0
 	if err == nil {
 		open = e.open(text)
+	} else {
+		e.header(b.resp.Trailer)
 	}
 	b.held = append(b.held[:0], text[len(text)-open:]...)
 	text = text[:len(text)-open]

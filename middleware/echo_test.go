@@ -27,6 +27,7 @@ var spellings = map[string]func(token string) string{
 	"after its beginning": func(token string) string { return token[:7] + token },
 	"for JSON":            strings.NewReplacer("/", `\/`).Replace,
 	"for JSON in HTML":    strings.NewReplacer("/", `\/`, "+", `\u002b`, "=", `\u003D`, "<", `\u003c`).Replace,
+	"for HTML":            strings.NewReplacer("+", "&#43;", "=", "&#x3D;", "/", "&#x2f;").Replace,
 	"for a query":         url.QueryEscape,
 	"for a path":          url.PathEscape,
 	"in lower case":       func(token string) string { return strings.ReplaceAll(url.QueryEscape(token), "%2B", "%2b") },
@@ -111,17 +112,53 @@ func TestATokenInATransportsErrorIsNotShown(t *testing.T) {
 		"for a layer": func(token string) error {
 			return &errs.NetworkError{Sent: true, Cause: &url.Error{Op: "Post", URL: "https://x/" + token, Err: io.EOF}}
 		},
+		"after a redirect": func(token string) error {
+			return errs.NewElsewhereError(200, &url.URL{Scheme: "https", Host: "x"}, &url.URL{Scheme: "https", Host: "x", Path: "/" + token})
+		},
 		"unsendable": func(token string) error { return errors.New("net/http: invalid header field value " + token) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			token := echoTokens[0]
-			base := baseFunc(func(*http.Request) (*http.Response, error) { return nil, fail(token) })
-			if shown := everythingShown(t, token, base); strings.Contains(shown, token) {
-				t.Errorf("the token is shown: %s", shown)
+			for _, token := range []string{echoTokens[0], strings.Repeat("canary", 100)} { // a long one is cut
+				base := baseFunc(func(*http.Request) (*http.Response, error) { return nil, fail(token) })
+				if shown := everythingShown(t, token, base); strings.Contains(shown, token[:min(len(token), 50)]) {
+					t.Errorf("the token is shown: %s", shown)
+				}
 			}
 		})
 	}
+}
+
+// A trailer comes with the end of the body.
+func TestATokenInATrailerIsNotShown(t *testing.T) {
+	t.Parallel()
+	const token = "canary5f/1d+Ab=="
+	base := baseFunc(func(*http.Request) (*http.Response, error) {
+		resp := answerWith(200, "text/plain", nil)
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("text"), trailing(func() {
+			resp.Trailer = http.Header{"X-Token": {"Bearer " + token}, "X-Sum": {"1"}}
+		})))
+		return resp, nil
+	})
+	rt := build(t, transport.NewStack(middleware.Auth("https://prefactor.test", transport.NewSecret(token))), base)
+	resp, err := (&http.Client{Transport: rt}).Get("https://prefactor.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(resp.Body); string(text) != "text" || err != nil {
+		t.Errorf("got %q, %v", text, err)
+	}
+	if got := resp.Trailer.Get("X-Token"); got != "Bearer "+strings.Repeat("*", len(token)) || resp.Trailer.Get("X-Sum") != "1" {
+		t.Errorf("the trailer is %v", resp.Trailer)
+	}
+}
+
+// trailing is the end of a body, which sets the trailer.
+type trailing func()
+
+func (set trailing) Read([]byte) (int, error) {
+	set()
+	return 0, io.EOF
 }
 
 // everythingShown makes a call with a token over base, and returns all that is

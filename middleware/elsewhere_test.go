@@ -53,6 +53,38 @@ func TestAResponseFromElsewhereIsRefused(t *testing.T) {
 	}
 }
 
+// A redirect to the same URL, as of a gateway that sets a cookie, makes a GET of a
+// POST. The response to the GET may look like a success.
+func TestAResponseAfterARedirectToTheSameURLIsRefused(t *testing.T) {
+	t.Parallel()
+	wire := &http.Transport{DisableKeepAlives: true}
+	for name, base := range map[string]http.RoundTripper{
+		"an http.Client": throughClient{&http.Client{Transport: wire}},
+		"a base of its own": baseFunc(func(req *http.Request) (*http.Response, error) {
+			again := req.Clone(req.Context())
+			again.Method, again.Body, again.GetBody, again.ContentLength = http.MethodGet, nil, nil, 0
+			return wire.RoundTrip(again)
+		}),
+	} {
+		for _, redirect := range []int{301, 302, 303, 307, 308} {
+			reached := 0
+			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if reached++; reached == 1 && name == "an http.Client" {
+					http.Redirect(w, req, req.URL.RequestURI(), redirect)
+					return
+				}
+				_, _ = io.WriteString(w, `{"status":"success","details":{"id":"listed"}}`)
+			}))
+			err := write(t.Context(), newClient(t, middleware.Default(middleware.NewConfig(api.URL, "canary-5f1d")), api.URL, base))
+			contract, ok := errors.AsType[*errs.ContractError](err)
+			if !ok || !errs.MaybeApplied(err) || errs.Retryable(contract) || !strings.Contains(contract.Error(), "another request to "+api.URL) {
+				t.Errorf("%s, %d: %v, want a ContractError", name, redirect, err)
+			}
+			api.Close()
+		}
+	}
+}
+
 // A base may give back a copy of the request that it was given, or none.
 func TestAResponseToACopyOfTheRequestIsTaken(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -62,13 +63,18 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// isElsewhere reports whether a response comes from another URL than the request
-// went to, as behind a base that follows redirects.
+// isElsewhere reports whether a response is to another request than the one that
+// was sent, as behind a base that follows redirects, also those to the same URL.
 func isElsewhere(req *http.Request, resp *http.Response) bool {
-	if resp.Request == nil || resp.Request.URL == nil || resp.Request.URL == req.URL {
+	got := resp.Request
+	if got == nil || got.URL == nil {
 		return false
 	}
-	a, b := req.URL, resp.Request.URL
+	followed := got.Response != nil && got.Response != req.Response // by the base, not by an http.Client around the stack
+	if followed || cmp.Or(got.Method, http.MethodGet) != cmp.Or(req.Method, http.MethodGet) {
+		return true
+	}
+	a, b := req.URL, got.URL
 	return !strings.EqualFold(a.Scheme, b.Scheme) || !strings.EqualFold(a.Host, b.Host) || a.RequestURI() != b.RequestURI()
 }
 

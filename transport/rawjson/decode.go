@@ -27,8 +27,9 @@ func Decode(document jsontext.Value, v any) error {
 	return decodeLoosely(document, v)
 }
 
-func decodeLoosely(document jsontext.Value, v any) error {
-	return json.Unmarshal(document, v, Lenient, json.WithUnmarshalers(json.UnmarshalFromFunc(leaveOddZero)))
+func decodeLoosely(document jsontext.Value, v any, options ...json.Options) error {
+	options = append(options, Lenient, json.WithUnmarshalers(json.UnmarshalFromFunc(leaveOddZero)))
+	return json.Unmarshal(document, v, options...)
 }
 
 // leaveOddZero decodes the next value into v, and leaves v zero if it can't hold
@@ -51,7 +52,7 @@ func leaveOddZero(dec *jsontext.Decoder, v any) error {
 		return err
 	}
 	target.SetZero()
-	if decodeLoosely(value, v) != nil {
+	if decodeLoosely(value, v, dec.Options()) != nil { // the options have those of the field's tag
 		target.SetZero()
 	}
 	return nil
@@ -83,7 +84,12 @@ func holds(t reflect.Type, kind jsontext.Kind) holding {
 	switch t.Kind() {
 	case reflect.Interface:
 		return always
-	case reflect.Struct, reflect.Map:
+	case reflect.Struct:
+		return alwaysIf(kind == '{')
+	case reflect.Map:
+		if key := t.Key(); kind == '{' && (key.Kind() != reflect.String || hasMethod(key, unmarshalers)) {
+			return perhaps // a name may be no key
+		}
 		return alwaysIf(kind == '{')
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {

@@ -115,6 +115,9 @@ type types struct {
 		Any     any                `json:"any"`
 		Object  rawjson.Object     `json:"object"`
 		Array   [2]int             `json:"array"`
+		Quoted  int                `json:"quoted,string"`
+		Numbers map[int]string     `json:"numbers"`
+		Times   map[time.Time]int  `json:"times"`
 	} `json:"details"`
 }
 
@@ -128,7 +131,7 @@ func (d *types) Check(jsontext.Value) error {
 func TestAnOddMemberOfEveryType(t *testing.T) {
 	t.Parallel()
 	const values = `null 1 300 1.5 "x" true [1,2] [1,2,3] [{}] {} {"N":1,"M":"x"} {"N":{"a":[1]}} {"a":null}`
-	for _, member := range strings.Fields("text small flag time bytes pointer struct map any object array unknown") {
+	for _, member := range strings.Fields("text small flag time bytes pointer struct map any object array quoted numbers times unknown") {
 		for _, value := range strings.Fields(values) {
 			text := `{"details":{"id":"i","` + member + `":` + value + `,"text":"t"}}`
 			d, err := decode[types](t, text)
@@ -137,9 +140,12 @@ func TestAnOddMemberOfEveryType(t *testing.T) {
 			}
 		}
 	}
-	d, err := decode[types](t, `{"details":{"id":"i","struct":{"N":"x","M":2},"map":{"a":"x","b":3},"small":300,"time":"soon"}}`)
+	d, err := decode[types](t, `{"details":{"id":"i","struct":{"N":"x","M":2},"map":{"a":"x","b":3},"small":300,"time":"soon","quoted":"5","numbers":{"1":"a","2":7}}}`)
 	if err != nil || d.Details.Struct.M != 2 || *d.Details.Map["b"] != 3 || d.Details.Map["a"] != nil || d.Details.Small != 0 || !d.Details.Time.IsZero() {
 		t.Errorf("what stands beside an odd member is lost: %+v, %v", d, err)
+	}
+	if n := d.Details.Numbers; d.Details.Quoted != 5 || len(n) != 2 || n[1] != "a" {
+		t.Errorf("what stands beside an odd member is lost: %d, %v", d.Details.Quoted, n)
 	}
 }
 

@@ -50,7 +50,7 @@ func New(client *transport.Client) *API {
 		Agents:    agents.New(client),
 		Alerts:    alerts.New(client),
 		Bulk:      bulk.New(client),
-		PFIDs:     pfid.New(client),
+		PFIDs:     pfid.NewService(client),
 		Client:    client,
 		guards:    guardsOf(client),
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -18,8 +19,8 @@ type Service struct {
 	client *transport.Client
 }
 
-// New returns a Service that sends through client.
-func New(client *transport.Client) *Service { return &Service{client} }
+// NewService returns a Service that sends through client.
+func NewService(client *transport.Client) *Service { return &Service{client} }
 
 // via returns the client; nil, with which every call fails, if there is none.
 func (s *Service) via() *transport.Client {
@@ -46,8 +47,9 @@ func (p GenerateParams) Validate() error {
 	return nil
 }
 
-// Generate returns ids that the server makes, as many as params say.
-func (s *Service) Generate(ctx context.Context, params GenerateParams, options ...transport.Option) ([]string, error) {
+// Generate returns ids that the server makes, as many as params say. [New] and its
+// neighbours make them without a call.
+func (s *Service) Generate(ctx context.Context, params GenerateParams, options ...transport.Option) ([]ID, error) {
 	made, err := generate.Do(ctx, s.via(), transport.Input{Body: params}, options...)
 	if err != nil {
 		return nil, err
@@ -58,13 +60,13 @@ func (s *Service) Generate(ctx context.Context, params GenerateParams, options .
 // generated is the document of pfids.generate: the ids stand at its top or, as in
 // older versions of the API, under details.
 type generated struct {
-	IDs     []string `json:"pfids"`
+	IDs     []ID `json:"pfids"`
 	Details struct {
-		IDs []string `json:"pfids"`
+		IDs []ID `json:"pfids"`
 	} `json:"details"`
 }
 
-func (g *generated) ids() []string {
+func (g *generated) ids() []ID {
 	if g.IDs != nil {
 		return g.IDs
 	}
@@ -73,8 +75,11 @@ func (g *generated) ids() []string {
 
 // Check implements [transport.Checker].
 func (g *generated) Check(jsontext.Value) error {
-	if g.ids() == nil {
+	switch ids := g.ids(); {
+	case ids == nil:
 		return errors.New("its document has no pfids")
+	case slices.ContainsFunc(ids, ID.IsZero):
+		return errors.New("its pfids are of another form: look for a newer version of this module")
 	}
 	return nil
 }

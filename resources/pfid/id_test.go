@@ -126,6 +126,20 @@ func TestAClockThatIsSetBackIsFollowed(t *testing.T) {
 	})
 }
 
+// Each bubble begins in the year 2000.
+func TestIDsGrowWhereTheClockStepsBack(t *testing.T) {
+	var before pfid.ID
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(30 * time.Second)
+		before = pfid.New(9)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		if after := pfid.New(9); after.Compare(before) <= 0 {
+			t.Errorf("%s follows %s", after, before)
+		}
+	})
+}
+
 func TestDerivedIDsAreTheSameForTheSameInput(t *testing.T) {
 	t.Parallel()
 	run := pfid.NewRoot()

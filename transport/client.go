@@ -256,8 +256,12 @@ func (c *Call) encode(in Input, opts *options) (err error) {
 			return err
 		}
 	}
-	if in.Body != nil {
-		c.encoded, err = encodeBody(in.Body)
+	switch body := in.Body.(type) {
+	case nil:
+	case Encoder:
+		c.encoded, err = body.EncodeBody()
+	default:
+		c.encoded, err = encodeBody(body)
 	}
 	return err
 }

@@ -130,13 +130,21 @@ func (o *Op[T]) Name() string {
 type Input struct {
 	Values []string   // the route's path values, in order; escaped when sent
 	Query  url.Values // the query; may be nil
-	Body   any        // encoded as [Request.Body] is, after its check if it is a Validator; nil for no body
+	Body   any        // encoded as [Request.Body] is, after its check if it is a Validator, or by itself if it is an Encoder; nil for no body
 	Check  Validator  // what else is checked before anything is sent, such as the params of Query; may be nil
 }
 
 // Validator is an input that can check itself. Its error, usually an
 // [errs.ClientError], fails the call before anything is sent.
 type Validator interface{ Validate() error }
+
+// Encoder is an input that encodes itself, such as one that is put together from JSON
+// text. What EncodeBody returns is sent as it is, without a copy; it must be a JSON
+// object that isn't changed any more. Its error fails the call before anything is
+// sent.
+type Encoder interface {
+	EncodeBody() (jsontext.Value, error)
+}
 
 // Checker is a model that can check whether the document that it was decoded
 // from is complete. Check gets the document's bytes, which it may keep but not

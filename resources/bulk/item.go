@@ -2,13 +2,14 @@ package bulk
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/uuid"
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/resources/internal/params"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
@@ -41,40 +42,37 @@ type Item struct {
 // "details" is under "details" here, too. An empty key is replaced by a random
 // UUID.
 func NewItem(itemType, key string, params any) Item {
-	if key == "" {
-		key = uuid.NewString()
-	}
-	return Item{Type: itemType, Key: key, Params: params}
+	return Item{Type: itemType, Key: keyFor(key, itemType, ""), Params: params}
 }
 
-// RegisterInstance returns an item for [instances.Service.Register]. An empty key
-// is replaced by a random UUID.
+// RegisterInstance returns an item for [instances.Service.Register]. An empty key is
+// replaced by that of [KeyOf] if params choose the id, and otherwise by a random UUID.
 func RegisterInstance(key string, params instances.RegisterParams) Item {
-	return NewItem("agent_instances/register", key, params.WithDefaults())
+	return NewItem("agent_instances/register", keyFor(key, "agent_instances/register", params.ID), params.WithDefaults())
 }
 
 // StartInstance returns an item for [instances.Service.Start]. An empty key is
-// replaced by a random UUID.
+// replaced by that of [KeyOf]: a record is started once.
 func StartInstance(key, id string, params instances.StartParams) Item {
-	return NewItem("agent_instances/start", key, startInstance{id, params.WithDefaults()})
+	return NewItem("agent_instances/start", keyFor(key, "agent_instances/start", id), startInstance{id, params.WithDefaults()})
 }
 
 // FinishInstance returns an item for [instances.Service.Finish]. An empty key is
-// replaced by a random UUID.
+// replaced by that of [KeyOf]: a record is finished once.
 func FinishInstance(key, id string, params instances.FinishParams) Item {
-	return NewItem("agent_instances/finish", key, finishInstance{id, params.WithDefaults()})
+	return NewItem("agent_instances/finish", keyFor(key, "agent_instances/finish", id), finishInstance{id, params.WithDefaults()})
 }
 
-// CreateSpan returns an item for [spans.Service.Create]. An empty key is replaced
-// by a random UUID.
+// CreateSpan returns an item for [spans.Service.Create]. An empty key is replaced by
+// that of [KeyOf] if params choose the id, and otherwise by a random UUID.
 func CreateSpan(key string, params spans.CreateParams) Item {
-	return NewItem("agent_spans/create", key, createSpan{params.WithDefaults()})
+	return NewItem("agent_spans/create", keyFor(key, "agent_spans/create", params.ID), createSpan{params.WithDefaults()})
 }
 
-// FinishSpan returns an item for [spans.Service.Finish]. An empty key is replaced
-// by a random UUID.
+// FinishSpan returns an item for [spans.Service.Finish]. An empty key is
+// replaced by that of [KeyOf]: a record is finished once.
 func FinishSpan(key, id string, params spans.FinishParams) Item {
-	return NewItem("agent_spans/finish", key, finishSpan{id, params.WithDefaults()})
+	return NewItem("agent_spans/finish", keyFor(key, "agent_spans/finish", id), finishSpan{id, params.WithDefaults()})
 }
 
 type startInstance struct {
@@ -82,7 +80,7 @@ type startInstance struct {
 	instances.StartParams
 }
 
-func (p startInstance) Validate() error { return required("agent_instance_id", p.ID) }
+func (p startInstance) Validate() error { return params.Required("agent_instance_id", p.ID) }
 
 type finishInstance struct {
 	ID string `json:"agent_instance_id"`
@@ -90,10 +88,7 @@ type finishInstance struct {
 }
 
 func (p finishInstance) Validate() error {
-	if err := required("agent_instance_id", p.ID); err != nil {
-		return err
-	}
-	return p.FinishParams.Validate()
+	return errors.Join(params.Required("agent_instance_id", p.ID), p.FinishParams.Validate())
 }
 
 type createSpan struct {
@@ -108,66 +103,70 @@ type finishSpan struct {
 }
 
 func (p finishSpan) Validate() error {
-	if err := required("agent_span_id", p.ID); err != nil {
-		return err
-	}
-	return p.FinishParams.Validate()
+	return errors.Join(params.Required("agent_span_id", p.ID), p.FinishParams.Validate())
 }
 
-func required(field, value string) error {
-	if value == "" {
-		return &errs.ClientError{Field: field, Problem: "is required"}
+// encodeTo checks the item and writes its JSON to the end of b: the params, once
+// encoded, with the type and the key spliced in in front.
+func (i Item) encodeTo(b *bytes.Buffer) error {
+	if err := i.check(); err != nil {
+		return err
+	}
+	head := append(b.AvailableBuffer(), `{"_type":`...)
+	head, _ = jsontext.AppendQuote(head, i.Type) // the error is about invalid UTF-8, which is replaced
+	head = append(head, `,"idempotency_key":`...)
+	head, _ = jsontext.AppendQuote(head, i.Key)
+	b.Write(head)
+	if i.Params == nil {
+		return b.WriteByte('}')
+	}
+	begin := b.Len()
+	if err := rawjson.EncodeTo(b, i.Params); err != nil {
+		return rawjson.Within("params", err)
+	}
+	text := b.Bytes()[begin:]
+	if err := i.checkParams(text); err != nil {
+		return err
+	}
+	if string(text) == "{}" {
+		b.Truncate(begin)
+		return b.WriteByte('}')
+	}
+	text[0] = ','
+	return nil
+}
+
+// check finds what is wrong with an item, besides what encoding finds.
+func (i Item) check() error {
+	if err := params.Required("_type", i.Type); err != nil {
+		return err
+	}
+	if len(i.Key) < minKey || transport.ValidateKey(i.Key) != nil {
+		return &errs.ClientError{Field: "idempotency_key", Problem: fmt.Sprintf("must have %d to 64 visible ASCII characters", minKey)}
+	}
+	if v, ok := i.Params.(transport.Validator); ok {
+		return v.Validate()
 	}
 	return nil
 }
 
-// encode checks the item and returns its JSON.
-func (i Item) encode() (jsontext.Value, error) {
-	if err := required("_type", i.Type); err != nil {
-		return nil, err
+// checkParams refuses params that aren't an object, or hold what the item's own
+// fields give.
+func (i Item) checkParams(text jsontext.Value) error {
+	if text.Kind() != '{' {
+		_, err := rawjson.EncodeObject("params", text)
+		return err
 	}
-	if len(i.Key) < minKey || transport.ValidateKey(i.Key) != nil {
-		return nil, &errs.ClientError{Field: "idempotency_key", Problem: fmt.Sprintf("must have %d to 64 visible ASCII characters", minKey)}
+	switch i.Params.(type) {
+	case instances.RegisterParams, startInstance, finishInstance, createSpan, finishSpan:
+		return nil
 	}
-	if v, ok := i.Params.(transport.Validator); ok {
-		if err := v.Validate(); err != nil {
-			return nil, err
-		}
-	}
-	object := rawjson.Object("{}")
-	if i.Params != nil {
-		var err error
-		if object, err = rawjson.EncodeObject("params", i.Params); err != nil {
-			return nil, err
-		}
-	}
-	if err := checkMembers(object); err != nil {
-		return nil, err
-	}
-	return compose(i.Type, i.Key, object), nil
-}
-
-// checkMembers refuses params that hold what the item's own fields give.
-func checkMembers(params rawjson.Object) error {
 	var members struct {
 		Type jsontext.Value `json:"_type"`
 		Key  jsontext.Value `json:"idempotency_key"`
 	}
-	if err := params.Decode(&members); err != nil || members.Type != nil || members.Key != nil {
+	if err := rawjson.Object(text).Decode(&members); err != nil || members.Type != nil || members.Key != nil {
 		return &errs.ClientError{Field: "params", Problem: "must have neither a member _type nor a member idempotency_key: use the item's Type and Key"}
 	}
 	return nil
-}
-
-// compose returns the members of params, as they are, with the item's type and
-// key in front of them.
-func compose(itemType, key string, params rawjson.Object) jsontext.Value {
-	text := []byte(`{"_type":`)
-	text, _ = jsontext.AppendQuote(text, itemType) // the error is about invalid UTF-8, which is replaced
-	text = append(text, `,"idempotency_key":`...)
-	text, _ = jsontext.AppendQuote(text, key)
-	if rest := bytes.TrimLeft(params[1:], " \t\r\n"); rest[0] != '}' {
-		text = append(text, ',')
-	}
-	return append(text, params[1:]...)
 }

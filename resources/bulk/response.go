@@ -1,9 +1,11 @@
 package bulk
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -23,7 +25,7 @@ type Response struct {
 	// unchanged.
 	Unprocessed []Item
 
-	source rawjson.Source
+	document jsontext.Value
 }
 
 // Output is the result of one item.
@@ -80,36 +82,80 @@ func (r *Response) Raw() jsontext.Value {
 	if r == nil {
 		return nil
 	}
-	return r.source.Raw()
+	return r.document
 }
 
-// executed is the document that bulk.execute returns.
+// executed is the document that bulk.execute returns. It is scanned once: an output
+// is a part of it.
 type executed struct {
-	Outputs map[string]jsontext.Value `json:"outputs"`
+	outputs map[string]extent // by key; nil if the document has none
 
-	source rawjson.Source
+	document jsontext.Value
 }
+
+// extent is where a value begins and ends.
+type extent struct{ begin, end int64 }
 
 var _ transport.Checker = (*executed)(nil)
 
+// UnmarshalJSONFrom finds the outputs.
+func (e *executed) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*e = executed{}
+	return eachMember(dec, func(name string) error {
+		if name != "outputs" {
+			return dec.SkipValue()
+		}
+		e.outputs = nil
+		if dec.PeekKind() != '{' {
+			return dec.SkipValue()
+		}
+		e.outputs = make(map[string]extent)
+		return eachMember(dec, func(key string) error {
+			value, err := dec.ReadValue()
+			end := dec.InputOffset()
+			e.outputs[key] = extent{end - int64(len(value)), end}
+			return err
+		})
+	})
+}
+
+// eachMember reads an object, and lets read read the value of each member.
+func eachMember(dec *jsontext.Decoder, read func(name string) error) error {
+	if kind := dec.PeekKind(); kind != '{' {
+		return errors.Join(errors.New("not an object"), dec.SkipValue())
+	}
+	_, err := dec.ReadToken()
+	for err == nil && dec.PeekKind() == '"' {
+		var name jsontext.Token
+		if name, err = dec.ReadToken(); err == nil {
+			err = read(name.String())
+		}
+	}
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	return err
+}
+
 // Check implements [transport.Checker].
 func (e *executed) Check(document jsontext.Value) error {
-	if e.Outputs == nil {
+	if e.outputs == nil {
 		return errors.New("its document has no outputs")
 	}
-	e.source = rawjson.At(document, "")
+	e.document = document
 	return nil
 }
 
 // response returns the outputs in the order of the items.
 func (e *executed) response(items []Item) *Response {
-	r := &Response{source: e.source}
+	r := &Response{document: e.document, Outputs: make([]Output, 0, len(e.outputs))}
 	for _, item := range items {
-		document, ok := e.Outputs[item.Key]
+		found, ok := e.outputs[item.Key]
 		if !ok {
 			r.Unprocessed = append(r.Unprocessed, item)
 			continue
 		}
+		document := slices.Clip(e.document[found.begin:found.end])
 		r.Outputs = append(r.Outputs, Output{Item: item, Err: failure(document), Document: document})
 	}
 	return r
@@ -117,6 +163,9 @@ func (e *executed) response(items []Item) *Response {
 
 // failure returns the error in an item's document, nil if the item succeeded.
 func failure(document jsontext.Value) error {
+	if bytes.HasPrefix(document, []byte(`{"status":"success",`)) && !bytes.Contains(document, []byte(`"error"`)) {
+		return nil
+	}
 	d, err := errs.ParseDocument(document)
 	switch {
 	case err == nil && d.Status == "error":

@@ -1,7 +1,9 @@
 package bulk
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -45,7 +47,7 @@ type Request struct {
 // If an item can't be sent, nothing is sent, and the error is an [errs.ClientError]
 // that names the item's field, such as "items[2].agent_span_id".
 func (s *Service) Execute(ctx context.Context, request Request, options ...transport.Option) (*Response, error) {
-	document, err := execute.Do(ctx, s.via(), transport.Input{Body: &body{items: request.Items}}, options...)
+	document, err := execute.Do(ctx, s.via(), transport.Input{Body: body(request.Items)}, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -53,31 +55,29 @@ func (s *Service) Execute(ctx context.Context, request Request, options ...trans
 }
 
 // body is the body of bulk.execute.
-type body struct {
-	Items []jsontext.Value `json:"items"`
+type body []Item
 
-	items []Item
-}
-
-// Validate implements [transport.Validator]. It encodes the items, each once, so
-// that an error can name the item.
-func (b *body) Validate() error {
-	if len(b.items) == 0 {
-		return &errs.ClientError{Field: "items", Problem: "must have at least one item"}
+// EncodeBody implements [transport.Encoder]. Its error joins all that is wrong with
+// the items.
+func (items body) EncodeBody() (jsontext.Value, error) {
+	if len(items) == 0 {
+		return nil, &errs.ClientError{Field: "items", Problem: "must have at least one item"}
 	}
-	first := make(map[string]int, len(b.items))
-	b.Items = make([]jsontext.Value, len(b.items))
-	for n, item := range b.items {
-		at := fmt.Sprintf("items[%d]", n)
-		text, err := item.encode()
-		if err != nil {
-			return rawjson.Within(at, err)
+	b := bytes.NewBufferString(`{"items":`)
+	separator := byte('[')
+	var wrong []error
+	first := make(map[string]int, len(items))
+	for n, item := range items {
+		b.WriteByte(separator)
+		separator = ','
+		if err := item.encodeTo(b); err != nil {
+			wrong = append(wrong, rawjson.Within(fmt.Sprintf("items[%d]", n), err))
 		}
 		if other, taken := first[item.Key]; taken {
-			return &errs.ClientError{Field: at + ".idempotency_key", Problem: fmt.Sprintf("is also the key of items[%d]: each item needs its own", other)}
+			wrong = append(wrong, &errs.ClientError{Field: fmt.Sprintf("items[%d].idempotency_key", n), Problem: fmt.Sprintf("is also the key of items[%d]: each item needs its own", other)})
 		}
 		first[item.Key] = n
-		b.Items[n] = text
 	}
-	return nil
+	b.WriteString("]}")
+	return b.Bytes(), errors.Join(wrong...)
 }

@@ -237,7 +237,7 @@ func wholeRun() []bulk.Item {
 		bulk.CreateSpan("", spans.CreateParams{AgentInstanceID: runID, SchemaName: "app:llm", ID: stepID, Payload: map[string]any{"q": "hi"}}),
 		bulk.FinishSpan("", stepID, spans.FinishParams{ResultPayload: map[string]any{"a": "hello"}}),
 		bulk.FinishInstance("", runID, instances.FinishParams{}),
-		bulk.StartInstance("", runID, instances.StartParams{}),
+		bulk.StartInstance("start-again", runID, instances.StartParams{}),
 		bulk.NewItem("agents/list", "", nil),
 	}
 }

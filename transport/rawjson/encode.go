@@ -1,6 +1,7 @@
 package rawjson
 
 import (
+	"bytes"
 	stdjson "encoding/json"
 	"errors"
 	"reflect"
@@ -30,13 +31,47 @@ import (
 //
 // The error is an [errs.ClientError] that names the field that can't be encoded.
 func Encode(v any) (jsontext.Value, error) {
-	if at, found := findEndless(v); found {
-		return nil, notEncoded(at, "it is a pointer that leads to itself")
+	if err := checkEnds(v); err != nil {
+		return nil, err
 	}
 	text, err := json.Marshal(v, encodingOptions)
-	if err == nil {
-		return text, nil
+	if err != nil {
+		return encodeOlder(v, err)
 	}
+	return text, nil
+}
+
+// EncodeTo is [Encode] to the end of b, which stays as it is if there is an error. It
+// panics if b is nil.
+func EncodeTo(b *bytes.Buffer, v any) error {
+	if b == nil {
+		panic("rawjson.EncodeTo: the buffer is nil: give new(bytes.Buffer)")
+	}
+	if err := checkEnds(v); err != nil {
+		return err
+	}
+	begin := b.Len()
+	err := json.MarshalWrite(b, v, encodingOptions)
+	if err == nil {
+		return nil
+	}
+	b.Truncate(begin)
+	text, err := encodeOlder(v, err)
+	b.Write(text)
+	return err
+}
+
+// checkEnds finds a pointer that leads to itself.
+func checkEnds(v any) error {
+	if at, found := findEndless(v); found {
+		return notEncoded(at, "it is a pointer that leads to itself")
+	}
+	return nil
+}
+
+// encodeOlder encodes v by the rules of encoding/json, after those of version 2 gave
+// an error.
+func encodeOlder(v any, err error) (jsontext.Value, error) {
 	if text, older := stdjson.Marshal(v); older == nil {
 		return text, nil
 	}

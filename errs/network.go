@@ -214,6 +214,9 @@ func unsendable(err error, reach Reach) (problem string, ok bool) {
 	case ReachConnected:
 		beginnings = []string{"http2: invalid", "http2: request header list larger"}
 	}
+	if failed, ok := err.(*url.Error); ok && failed.Err != nil { // of a base made of an http.Client
+		err = failed.Err
+	}
 	text := err.Error()
 	for _, beginning := range beginnings {
 		if strings.HasPrefix(text, beginning) {

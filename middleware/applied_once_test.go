@@ -145,6 +145,32 @@ func TestAFailureOfTheServerPastTheWireMayHaveBeenApplied(t *testing.T) {
 	}
 }
 
+// A layer may send with a context that doesn't carry the call. Then the failures of
+// all attempts count, not that of the last alone.
+func TestAnEarlierFailurePastTheWireMayHaveBeenApplied(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		statuses []int
+		want     bool
+	}{
+		{[]int{503, 409}, true},
+		{[]int{503, 429, 409}, true},
+		{[]int{429, 409}, false},
+	} {
+		n := 0
+		base := baseFunc(func(req *http.Request) (*http.Response, error) {
+			_ = req.Body.Close()
+			n++
+			return answerWith(tt.statuses[n-1], "application/json", io.NopCloser(strings.NewReader(errorDocument))), nil
+		})
+		hiding := newLayer("hiding", func(req *http.Request, next transport.Next) (*http.Response, error) {
+			return next(req.WithContext(context.Background()))
+		})
+		cfg := quickConfig("http://localhost")
+		checkApplied(t, post(t.Context(), newClient(t, keyed(cfg).PerAttempt(hiding), cfg.APIURL, base)), tt.want)
+	}
+}
+
 // Whoever bounds an attempt, its limit isn't the caller's deadline; and whatever
 // the caller cancels with, it is a cancellation.
 func TestLimitsOfAttemptsAndCancellationsAreNotMixedUp(t *testing.T) {

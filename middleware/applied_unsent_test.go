@@ -622,8 +622,11 @@ func TestARequestThatCanNotBeSentIsNotSent(t *testing.T) {
 					t.Parallel()
 					s := serve(t, always(success))
 					cfg := quickConfig(s.url)
-					client := newClient(t, stack(cfg).PerCall(setting(tt.header, tt.value)), s.url, newBase(t, cfg))
-					checkUnsendable(t, post(t.Context(), client))
+					base := newBase(t, cfg)
+					for _, base := range []http.RoundTripper{base, throughClient{&http.Client{Transport: base}}} {
+						client := newClient(t, stack(cfg).PerCall(setting(tt.header, tt.value)), s.url, base)
+						checkUnsendable(t, post(t.Context(), client))
+					}
 					if n := s.count(); n != 0 {
 						t.Errorf("the server got %d requests", n)
 					}

@@ -29,7 +29,8 @@ func AllowPlainHTTP() AuthOption { return func(a *auth) { a.plainHTTP = true } }
 
 // Auth returns the layer "auth", which sets the Authorization header of
 // requests to origin to the source's token. A request that already has the
-// header keeps it.
+// header keeps it. What the server repeats of the token, whoever set it, is replaced
+// by asterisks.
 //
 // The token goes to origin only: a request must have the same scheme, host and
 // port, and its URL.Opaque and Host may not name another host. Any other
@@ -108,7 +109,11 @@ func (a *auth) on(inner http.RoundTripper) transport.LayerFunc {
 }
 
 func (a *auth) send(req *http.Request, next transport.Next) (*http.Response, error) {
-	if !a.covers(req) || authorized(req.Header) {
+	if credentials, ok := credentialsIn(req.Header); ok {
+		resp, err := next(req)
+		return withoutEcho(credentials, resp, err)
+	}
+	if !a.covers(req) {
 		return next(req)
 	}
 	if err := a.checkProxy(req); err != nil {
@@ -216,13 +221,17 @@ func (a *auth) token(ctx context.Context) (transport.Secret, error) {
 	return token, validateFetched(token)
 }
 
-// authorized reports whether a header has credentials already, in any spelling
-// of its name.
-func authorized(h http.Header) bool {
-	for name := range h {
-		if strings.EqualFold(name, "Authorization") {
-			return true
+// credentialsIn returns the credentials that a header has already, in any spelling
+// of its name: the token after the scheme, if there is one.
+func credentialsIn(h http.Header) (credentials transport.Secret, ok bool) {
+	for name, values := range h {
+		if !strings.EqualFold(name, "Authorization") {
+			continue
 		}
+		if parts := strings.Fields(strings.Join(values, " ")); len(parts) == 2 { // others have parameters
+			credentials = transport.NewSecret(parts[1])
+		}
+		return credentials, true
 	}
-	return false
+	return credentials, false
 }

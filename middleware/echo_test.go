@@ -129,6 +129,23 @@ func TestATokenInATransportsErrorIsNotShown(t *testing.T) {
 	}
 }
 
+// A caller's own token is no less secret than that of the Config.
+func TestATokenOfTheCallersThatTheServerRepeatsIsNotShown(t *testing.T) {
+	t.Parallel()
+	const token = "canary-5f1d"
+	base := baseFunc(func(req *http.Request) (*http.Response, error) {
+		return echoDocument(422, `{"status":"error","code":"c","message":"bad token %s"}`)(req.Header.Get("Authorization")), nil
+	})
+	cfg := middleware.NewConfig("https://prefactor.test", "the-token-of-the-config")
+	client := newClient(t, middleware.Default(cfg), cfg.APIURL, base)
+	for _, header := range []string{"Bearer " + token, "bearer  " + token} {
+		_, err := client.Do(t.Context(), createAgent, transport.WithHeader("Authorization", header))
+		if !errors.Is(err, errs.ErrValidation) || strings.Contains(shows(err), token) {
+			t.Errorf("%q: %v", header, err)
+		}
+	}
+}
+
 // A trailer comes with the end of the body.
 func TestATokenInATrailerIsNotShown(t *testing.T) {
 	t.Parallel()

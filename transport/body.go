@@ -16,6 +16,9 @@ const (
 	// maxErrorDocument bounds what is read of a response that is no success.
 	maxErrorDocument = 1 << 20
 
+	// maxEmptyReads is how many reads of a body may return nothing one after the other.
+	maxEmptyReads = 100
+
 	// startSize bounds what is allocated for a body before any of it has arrived.
 	startSize = 64 << 10
 )
@@ -70,10 +73,15 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 		size = min(resp.ContentLength, startSize, limit)
 	}
 	body := make([]byte, 0, size+1) // one more, in which to see the end
-	for {
+	for empty := 0; ; empty++ {
 		n, err := resp.Body.Read(body[len(body):min(int64(cap(body)), limit+1)])
 		body = body[:len(body)+n]
+		if n > 0 {
+			empty = 0
+		}
 		switch {
+		case empty == maxEmptyReads && err == nil:
+			return body, io.ErrNoProgress
 		case err == io.EOF && len(body) == 0:
 			return nil, nil
 		case err == io.EOF:

@@ -459,6 +459,9 @@ func TestABaseThatBreaksTheContractGivesOneResult(t *testing.T) {
 			return &http.Response{Body: closeWatcher{http.NoBody, closed}}, errors.New("and an error")
 		},
 		"no body": func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil },
+		"a body that never ends": func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(emptyReader{})}, nil
+		},
 	} {
 		client, err := transport.NewClient("http://localhost", base)
 		if err != nil {
@@ -472,6 +475,11 @@ func TestABaseThatBreaksTheContractGivesOneResult(t *testing.T) {
 		t.Error("a body beside an error isn't closed")
 	}
 }
+
+// emptyReader returns nothing, for ever.
+type emptyReader struct{}
+
+func (emptyReader) Read([]byte) (int, error) { return 0, nil }
 
 func TestAPlainHTTPClientWorksOnAStack(t *testing.T) {
 	t.Parallel()

@@ -42,7 +42,7 @@ func (c *Call) end(ctx context.Context, resp *http.Response, err error) (*Answer
 		Attempts:     attempts,
 		Elapsed:      time.Since(c.started),
 		Body:         c.sentBody(),
-		MaybeApplied: !safeMethod(c.op.method) && (c.ledger.maybeApplied() || pastTheWire(status, err, attempts) || sends == 0 && status > 0 && errs.MaybeApplied(err)),
+		MaybeApplied: !safeMethod(c.op.method) && (c.ledger.maybeApplied() || pastTheWire(status, err, attempts, sends)),
 		Err:          err,
 	}
 }
@@ -62,15 +62,19 @@ func (c *Call) MaybeApplied(err error) bool {
 	if c == nil {
 		return errs.MaybeApplied(err)
 	}
-	return c.ledger.maybeApplied() || pastTheWire(0, err, nil)
+	sends, _, _ := c.ledger.sent()
+	return c.ledger.maybeApplied() || pastTheWire(0, err, nil, sends)
 }
 
 // pastTheWire reports whether a layer may have sent a call over a transport of
-// its own: an attempt without a response has a network error that says so. Where
-// such an error is the wire's, the ledger says the same.
-func pastTheWire(status int, err error, attempts []errs.Attempt) bool {
+// its own, or with a context that hides the call from the wire: an attempt without
+// a response has a network error that says so, or, if nothing came to the wire, one
+// has a response that leaves it open. Where such an error is the wire's, the ledger
+// says the same.
+func pastTheWire(status int, err error, attempts []errs.Attempt, sends int) bool {
 	for _, a := range append(attempts, errs.Attempt{Status: status, Err: err}) {
-		if a.Status == 0 && errs.KindOf(a.Err) == errs.KindNetwork && errs.MaybeApplied(a.Err) {
+		answered := a.Status > 0 && sends == 0
+		if (answered || a.Status == 0 && errs.KindOf(a.Err) == errs.KindNetwork) && errs.MaybeApplied(a.Err) {
 			return true
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // checkAnswers sends requests with responses of every kind.
 func (w *workbench) checkAnswers() {
-	large := `{"status":"success","details":{"id":"probe-1","filler":"` + strings.Repeat("x", 300<<10) + `"}}`
+	large := `{"status":"success","details":{"id":"probe-1","filler":"` + strings.Repeat("x", 2<<20) + `"}}`
 	text := strings.Repeat("line after line\n", 10<<10)
 	for _, tt := range []struct {
 		name, contentType, body string

@@ -48,6 +48,7 @@ func (w *workbench) checkExchange() {
 		l := tr.call(context.Background())
 		tr.end(tt.name)
 		tr.checkSent(tt.name)
+		tr.checkValues(tt.name)
 		tr.checkInner(tt.name, l)
 	}
 }
@@ -92,9 +93,28 @@ func (tr *trial) checkSent(on string) {
 		if s.length > 0 && s.length != int64(len(s.body)) || s.length == 0 && len(s.body) > 0 {
 			tr.broken(ruleTogether, "ContentLength is %d, and Body has %d bytes", s.length, len(s.body))
 		}
-		if key := s.header.Get(transport.KeyHeader); key != layerKey {
-			tr.broken(ruleKey, "on %s request %d has the key %q, the caller set %q", on, n+1, key, layerKey)
+		if keys := keysOf(s.header); len(keys) != 1 || keys[0] != layerKey {
+			tr.broken(ruleKey, "on %s request %d has the key %q, the caller set %q", on, n+1, strings.Join(keys, ", "), layerKey)
 		}
+	}
+}
+
+// keysOf returns the idempotency keys in a header, in any spelling of the name.
+func keysOf(h http.Header) (keys []string) {
+	for name, values := range h {
+		if strings.EqualFold(name, transport.KeyHeader) {
+			keys = append(keys, values...)
+		}
+	}
+	return keys
+}
+
+// checkValues checks that the context of an API call reached the probe.
+func (tr *trial) checkValues(on string) {
+	seen := tr.probe.seen()
+	isCall := func(s *sighting) bool { return transport.CallFrom(s.req.Context()) != nil }
+	if len(seen) > 0 && !slices.ContainsFunc(seen, isCall) {
+		tr.broken(ruleValues, "on %s transport.CallFrom finds no call there: derive the context from the request's", on)
 	}
 }
 
@@ -143,7 +163,7 @@ func (tr *trial) checkUnchanged(on string, l *landing, last *sighting) {
 			tr.broken(ruleUnchanged, "on %s the header %s is %q, the base sent %q", on, name, got, values)
 		}
 	}
-	if n := l.resp.ContentLength; n >= 0 && n != int64(len(l.body)) && l.bodyErr == nil && l.resp.Request.Method != http.MethodHead {
+	if n := l.resp.ContentLength; n >= 0 && n != int64(len(l.body)) && l.bodyErr == nil && last.req.Method != http.MethodHead {
 		tr.broken(ruleUnchanged, "on %s ContentLength is %d, and the body has %d bytes", on, n, len(l.body))
 	}
 }

@@ -24,7 +24,9 @@ import (
 //     body that isn't returned.
 //   - A body is resent only through GetBody; one without GetBody is sent once.
 //     Body, GetBody and ContentLength agree. The caller's idempotency key is
-//     kept.
+//     kept, and no other is added.
+//   - The values of the request's context reach the inner round tripper, and with
+//     them the [transport.Call].
 //   - Either a response or an error is returned, never both. An error status is
 //     returned as a response.
 //   - The response is passed on unchanged: status, header and body, Retry-After
@@ -91,6 +93,7 @@ const (
 	ruleReplay      rule = "a body is resent only through GetBody"
 	ruleTogether    rule = "Body, GetBody and ContentLength agree"
 	ruleKey         rule = "the caller's idempotency key is kept"
+	ruleValues      rule = "the values of the request's context reach the inner round tripper"
 	ruleEither      rule = "either a response or an error is returned, never both"
 	ruleStatus      rule = "an error status is returned as a response"
 	ruleUnchanged   rule = "the response is passed on unchanged: status, header and body"

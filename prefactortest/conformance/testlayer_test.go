@@ -82,6 +82,15 @@ var brokenLayers = []struct {
 			req.Header.Set(transport.KeyHeader, "the-key-of-a-layer")
 			return next(req)
 		})},
+	{"adds a key in another spelling", "the caller's idempotency key is kept",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			req.Header["idempotency-key"] = []string{"the-key-of-a-layer"}
+			return next(req)
+		})},
+	{"sends with a context of its own", "the values of the request's context reach the inner round tripper",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			return next(req.WithContext(valueless{req.Context()}))
+		})},
 	{"returns a response and an error", "either a response or an error is returned, never both",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
@@ -109,7 +118,7 @@ var brokenLayers = []struct {
 			return resp, err
 		})},
 	{"cuts large responses", "the response is passed on unchanged: status, header and body",
-		reading(func(body io.Reader) io.Reader { return io.LimitReader(body, 100<<10) })},
+		reading(func(body io.Reader) io.Reader { return io.LimitReader(body, 1<<20) })},
 	{"drops a header field of the response", "the response is passed on unchanged: status, header and body",
 		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
 			resp, err := next(req)
@@ -314,6 +323,14 @@ var brokenLayers = []struct {
 			resp, err := next(req)
 			if err == nil && resp.StatusCode == 404 {
 				resp.ContentLength++
+			}
+			return resp, err
+		})},
+	{"changes the body of a response that leads to no request", "the response is passed on unchanged: status, header and body",
+		owning(func(req *http.Request, next transport.Next) (*http.Response, error) {
+			resp, err := next(req)
+			if err == nil && resp.StatusCode == 404 {
+				resp.Request, resp.ContentLength = nil, resp.ContentLength+1
 			}
 			return resp, err
 		})},
@@ -599,6 +616,11 @@ func (deaf) CloseIdleConnections() {}
 type astray struct{ closing }
 
 func (astray) Unwrap() http.RoundTripper { return http.DefaultTransport }
+
+// valueless is a context without values.
+type valueless struct{ context.Context }
+
+func (valueless) Value(any) any { return nil }
 
 // again sends a request again, with a body from GetBody.
 func again(req *http.Request, next transport.Next) (*http.Response, error) {

@@ -253,6 +253,33 @@ func TestAnOffsetThatDoesNotAdvanceIsAnError(t *testing.T) {
 	}
 }
 
+// A list that goes on, in a way that isn't understood, must not look as if it ended.
+func TestAnOddPaginationEndsNoList(t *testing.T) {
+	t.Parallel()
+	for pagination, ends := range map[string]bool{
+		`{"next_page_offset":"100"}`: false,
+		`{"next_page_offset":1e99}`:  false,
+		`{"next_page_offset":{}}`:    false,
+		`7`:                          false,
+		`[100]`:                      false,
+		`{"next_page_offset":null}`:  true,
+		`{"item_count":"many"}`:      true,
+		`null`:                       true,
+	} {
+		var last error
+		n := 0
+		body := `{"status":"success","summaries":[{"n":1}],"pagination":` + pagination + `}`
+		for r, err := range rows.All(t.Context(), client(t, fixed(200, body)), list.Params{}, nil) {
+			if last = err; r != nil {
+				n++
+			}
+		}
+		if n != 1 || ends != (last == nil) || !ends && errs.KindOf(last) != errs.KindContract {
+			t.Errorf("%s: %d rows, then %v", pagination, n, last)
+		}
+	}
+}
+
 // The offset that the API gives counts, not the one that was expected.
 func TestAnOffsetThatSkipsIsFollowed(t *testing.T) {
 	t.Parallel()

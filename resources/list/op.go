@@ -2,7 +2,6 @@ package list
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -71,8 +70,8 @@ func (o *Op[T]) All(ctx context.Context, client *transport.Client, params Params
 					return
 				}
 			}
-			if ok && next <= offset {
-				yield(nil, o.operation().Fail(errs.NewContractError(http.StatusOK, nil, fmt.Sprintf("its next_page_offset %d doesn't lead on from %d", next, offset), nil, nil)))
+			if problem := page.lostNext(offset); problem != "" {
+				yield(nil, o.operation().Fail(errs.NewContractError(http.StatusOK, nil, problem, nil, nil)))
 				return
 			}
 			offset, more = next, ok

@@ -2,10 +2,13 @@ package list
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/transport"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
@@ -48,6 +51,29 @@ func (p *Page[T]) Next() (offset int, ok bool) {
 		return 0, false
 	}
 	return *p.Pagination.NextPageOffset, true
+}
+
+// lostNext returns why p, which begins at offset, doesn't lead to the page after it;
+// "" if it does, or if p is the last.
+func (p *Page[T]) lostNext(offset int) (problem string) {
+	if next, ok := p.Next(); ok {
+		if next <= offset {
+			return fmt.Sprintf("its next_page_offset %d doesn't lead on from %d", next, offset)
+		}
+		return ""
+	}
+	var sent struct {
+		Pagination struct {
+			Next jsontext.Value `json:"next_page_offset"`
+		} `json:"pagination"`
+	}
+	if json.Unmarshal(p.Raw(), &sent, rawjson.Lenient) != nil {
+		return "its pagination is no object"
+	}
+	if next := sent.Pagination.Next; len(next) > 0 && next.Kind() != 'n' {
+		return "its next_page_offset is " + errs.Words(string(next)) + ", and must be an integer or null"
+	}
+	return ""
 }
 
 var _ transport.Checker = (*Page[struct{}])(nil)

@@ -34,6 +34,7 @@ func NewTree(list iter.Seq2[*Span, error]) (*Tree, error) {
 	for _, node := range nodes {
 		byID[node.Span.ID] = node
 	}
+	delete(byID, "") // a span whose id can't be read is no parent
 	tree := new(Tree)
 	for _, node := range nodes {
 		if parent := byID[node.Span.ParentSpanID]; parent != nil {
@@ -58,7 +59,7 @@ func collect(list iter.Seq2[*Span, error]) (nodes []*Node, err error) {
 			break
 		}
 		if !seen[span.ID] {
-			seen[span.ID] = true
+			seen[span.ID] = span.ID != ""
 			nodes = append(nodes, &Node{Span: span})
 		}
 	}

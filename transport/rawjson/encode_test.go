@@ -24,7 +24,7 @@ type embedding struct {
 	Name string
 }
 
-type spoken struct{ hidden int }
+type spoken struct{}
 
 func (spoken) Error() string                { return "an error" }
 func (spoken) MarshalText() ([]byte, error) { return []byte("own text"), nil }

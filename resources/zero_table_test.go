@@ -172,7 +172,7 @@ var exportedFunctions = map[string]any{
 	"transport.Read":                      transport.Read,
 	"transport.ReadLimit":                 transport.ReadLimit,
 	"transport.RefusedLayer":              transport.RefusedLayer,
-	"transport.RepeatOf": transport.RepeatOf,
+	"transport.RepeatOf":                  transport.RepeatOf,
 	"transport.Replayable":                transport.Replayable,
 	"transport.SetKey":                    transport.SetKey,
 	"transport.ValidateKey":               transport.ValidateKey,

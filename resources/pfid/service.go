@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -46,13 +47,18 @@ func (p GenerateParams) Validate() error {
 	return nil
 }
 
-// Generate returns ids that the server makes, as many as params say.
+// Generate returns ids that the server makes, as many as params say. If the response
+// has another number of them, the error is an [errs.ContractError].
 func (s *Service) Generate(ctx context.Context, params GenerateParams, options ...transport.Option) ([]string, error) {
 	made, err := generate.Do(ctx, s.via(), transport.Input{Body: params}, options...)
 	if err != nil {
 		return nil, err
 	}
-	return made.ids(), nil
+	ids := made.ids()
+	if len(ids) != params.Count {
+		return nil, generate.Fail(errs.NewContractError(http.StatusOK, nil, fmt.Sprintf("its document has %d pfids: %d were asked for", len(ids), params.Count), nil, nil))
+	}
+	return ids, nil
 }
 
 // generated is the document of pfids.generate: the ids stand at its top or, as in
@@ -73,8 +79,11 @@ func (g *generated) ids() []string {
 
 // Check implements [transport.Checker].
 func (g *generated) Check(jsontext.Value) error {
-	if g.ids() == nil {
+	switch ids := g.ids(); {
+	case ids == nil:
 		return errors.New("its document has no pfids")
+	case slices.Contains(ids, ""):
+		return errors.New("its document has a pfid that is no text")
 	}
 	return nil
 }

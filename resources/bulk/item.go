@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/resources/internal/params"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
@@ -82,7 +84,7 @@ type startInstance struct {
 	instances.StartParams
 }
 
-func (p startInstance) Validate() error { return required("agent_instance_id", p.ID) }
+func (p startInstance) Validate() error { return params.Required("agent_instance_id", p.ID) }
 
 type finishInstance struct {
 	ID string `json:"agent_instance_id"`
@@ -90,10 +92,7 @@ type finishInstance struct {
 }
 
 func (p finishInstance) Validate() error {
-	if err := required("agent_instance_id", p.ID); err != nil {
-		return err
-	}
-	return p.FinishParams.Validate()
+	return errors.Join(params.Required("agent_instance_id", p.ID), p.FinishParams.Validate())
 }
 
 type createSpan struct {
@@ -108,22 +107,12 @@ type finishSpan struct {
 }
 
 func (p finishSpan) Validate() error {
-	if err := required("agent_span_id", p.ID); err != nil {
-		return err
-	}
-	return p.FinishParams.Validate()
-}
-
-func required(field, value string) error {
-	if value == "" {
-		return &errs.ClientError{Field: field, Problem: "is required"}
-	}
-	return nil
+	return errors.Join(params.Required("agent_span_id", p.ID), p.FinishParams.Validate())
 }
 
 // encode checks the item and returns its JSON.
 func (i Item) encode() (jsontext.Value, error) {
-	if err := required("_type", i.Type); err != nil {
+	if err := params.Required("_type", i.Type); err != nil {
 		return nil, err
 	}
 	if len(i.Key) < minKey || transport.ValidateKey(i.Key) != nil {

@@ -50,7 +50,8 @@ func NewItem(itemType, key string, params any) Item {
 }
 
 // RegisterInstance returns an item for [instances.Service.Register]. An empty key
-// is replaced by a random UUID.
+// is replaced by a random UUID. The runtime environment of an agent's version is
+// filled in without adapters: set it with [instances.CurrentRuntime] to name them.
 func RegisterInstance(key string, params instances.RegisterParams) Item {
 	return NewItem("agent_instances/register", key, params.WithDefaults())
 }

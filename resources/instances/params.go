@@ -36,7 +36,7 @@ type AgentVersion struct {
 	Description        string `json:"description,omitzero"`         // displayed description of the agent
 
 	// RuntimeEnvironment is what the code runs on. nil means what CurrentRuntime
-	// returns; a pointer to a zero one leaves it out.
+	// returns for the adapters of the Service; a pointer to a zero one leaves it out.
 	RuntimeEnvironment *RuntimeEnvironment `json:"runtime_environment,omitzero"`
 }
 

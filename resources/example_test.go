@@ -149,8 +149,8 @@ func Example_proxy() {
 	// pending
 }
 
-// An operation without a method is sent as a raw request through the same stack, and
-// so has a key, retries and typed errors.
+// Any operation can be sent as a raw request, for example one that has no method here.
+// It goes through the same stack, and so has a key, retries and typed errors.
 func Example_rawRequest() {
 	server := serve()
 	defer server.Close()

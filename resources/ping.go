@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -19,6 +21,10 @@ type Token struct {
 type pinged struct {
 	Details Token `json:"details"`
 }
+
+// Check implements [transport.Checker]. The API has taken the token, whatever it says
+// of it.
+func (*pinged) Check(jsontext.Value) error { return nil }
 
 // Ping checks that the API can be reached and takes the token, and returns what the
 // API says of the token. A token that it doesn't take is an [errs.AuthError].

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources"
@@ -23,10 +24,10 @@ type recording struct {
 	calls    int
 }
 
-// record records one run: an agent's turn asks a model, uses a tool, and sums up
-// in two steps that are sent in one request.
-func record(ctx context.Context, api *resources.API, agent agent) (*recording, error) {
-	r := &recording{}
+// record records one run. It ends as complete, or as failed after an error or a
+// cancellation of ctx.
+func record(ctx context.Context, api *resources.API, agent agent) (r *recording, err error) {
+	r = &recording{}
 	instance, err := api.Instances.Register(ctx, instances.RegisterParams{
 		AgentID:            agent.id,
 		EnvironmentID:      agent.environment,
@@ -41,32 +42,45 @@ func record(ctx context.Context, api *resources.API, agent agent) (*recording, e
 	}
 	r.calls += 2
 
-	turn, err := r.create(ctx, api, instance.ID, "", "app:agent", map[string]any{"question": "What is the weather in Perth?"})
-	if err != nil {
-		return nil, err
+	end := instances.FinishParams{Status: instances.Failed}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		ended, failed := api.Instances.Finish(ctx, instance.ID, end)
+		r.instance, err = ended, errors.Join(err, failed)
+		r.calls++
+	}()
+	if err := r.turn(ctx, api, instance.ID); err != nil {
+		return r, err
 	}
-	model, err := r.create(ctx, api, instance.ID, turn, "app:llm", map[string]any{"prompt": "Which tool?", "tokens": 17})
+	end.Status = instances.Complete
+	return r, nil
+}
+
+// turn records an agent's turn, which asks a model, uses a tool, and sums up in two
+// steps that are sent in one request.
+func (r *recording) turn(ctx context.Context, api *resources.API, run string) error {
+	turn, err := r.create(ctx, api, run, "", "app:agent", map[string]any{"question": "What is the weather in Perth?"})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	tool, err := r.create(ctx, api, instance.ID, model, "app:tool", map[string]any{"name": "weather", "city": "Perth"})
+	model, err := r.create(ctx, api, run, turn, "app:llm", map[string]any{"prompt": "Which tool?", "tokens": 17})
 	if err != nil {
-		return nil, err
+		return err
+	}
+	tool, err := r.create(ctx, api, run, model, "app:tool", map[string]any{"name": "weather", "city": "Perth"})
+	if err != nil {
+		return err
 	}
 	for _, id := range []string{tool, model} {
 		if err := r.finish(ctx, api, id, map[string]any{"answer": "sunny"}); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := r.sumUp(ctx, api, instance.ID, turn); err != nil {
-		return nil, err
+	if err := r.sumUp(ctx, api, run, turn); err != nil {
+		return err
 	}
-	if err := r.finish(ctx, api, turn, map[string]any{"answer": "It is sunny in Perth."}); err != nil {
-		return nil, err
-	}
-	r.instance, err = api.Instances.Finish(ctx, instance.ID, instances.FinishParams{Status: instances.Complete})
-	r.calls++
-	return r, err
+	return r.finish(ctx, api, turn, map[string]any{"answer": "It is sunny in Perth."})
 }
 
 // spanTypes returns the types of the run's spans.

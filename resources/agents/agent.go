@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/transport"
@@ -87,9 +86,7 @@ func (a *Agent) Check(document jsontext.Value) error {
 	a.SetSource(document, "/details")
 	if rollup := rawjson.At(document, "/risk_rollup").Raw(); rollup.Kind() == '{' {
 		a.RiskRollup = new(RiskRollup)
-		if json.Unmarshal(rollup, a.RiskRollup, rawjson.Lenient) != nil {
-			a.RiskRollup = nil
-		}
+		return rawjson.Decode(rollup, a.RiskRollup)
 	}
 	return nil
 }

@@ -3,4 +3,8 @@
 //
 //	agent, err := api.Agents.Show(ctx, agents.ShowParams{ExternalIdentifier: "billing"})
 //	_, err = api.Agents.Retire(ctx, agent.ID)
+//
+// Every error is an [errs.Error] around the kind of failure.
+//
+// [errs.Error]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/errs#Error
 package agents

@@ -6,4 +6,8 @@
 //		AgentInstanceID: run.ID, Name: "over_budget", Severity: alerts.Warning,
 //		Payload: map[string]any{"spent": 12.5},
 //	})
+//
+// Every error is an [errs.Error] around the kind of failure.
+//
+// [errs.Error]: https://pkg.go.dev/github.com/prefactordev/prefactor-go/errs#Error
 package alerts

@@ -47,20 +47,24 @@ func NewItem(itemType, key string, params any) Item {
 
 // RegisterInstance returns an item for [instances.Service.Register]. An empty key is
 // replaced by that of [KeyOf] if params choose the id, and otherwise by a random UUID.
+// The runtime environment of an agent's version is filled in without adapters: set it
+// with [instances.CurrentRuntime] to name them.
 func RegisterInstance(key string, params instances.RegisterParams) Item {
 	return NewItem("agent_instances/register", keyFor(key, "agent_instances/register", params.ID), params.WithDefaults())
 }
 
 // StartInstance returns an item for [instances.Service.Start]. An empty key is
-// replaced by that of [KeyOf]: a record is started once.
+// replaced by that of [KeyOf] if params have a time, so that the same call makes the
+// same item, and otherwise by a random UUID.
 func StartInstance(key, id string, params instances.StartParams) Item {
-	return NewItem("agent_instances/start", keyFor(key, "agent_instances/start", id), startInstance{id, params.WithDefaults()})
+	return NewItem("agent_instances/start", keyAt(params.Timestamp, key, "agent_instances/start", id), startInstance{id, params.WithDefaults()})
 }
 
 // FinishInstance returns an item for [instances.Service.Finish]. An empty key is
-// replaced by that of [KeyOf]: a record is finished once.
+// replaced by that of [KeyOf] if params have a time, so that the same call makes the
+// same item, and otherwise by a random UUID.
 func FinishInstance(key, id string, params instances.FinishParams) Item {
-	return NewItem("agent_instances/finish", keyFor(key, "agent_instances/finish", id), finishInstance{id, params.WithDefaults()})
+	return NewItem("agent_instances/finish", keyAt(params.Timestamp, key, "agent_instances/finish", id), finishInstance{id, params.WithDefaults()})
 }
 
 // CreateSpan returns an item for [spans.Service.Create]. An empty key is replaced by
@@ -70,9 +74,10 @@ func CreateSpan(key string, params spans.CreateParams) Item {
 }
 
 // FinishSpan returns an item for [spans.Service.Finish]. An empty key is
-// replaced by that of [KeyOf]: a record is finished once.
+// replaced by that of [KeyOf] if params have a time, so that the same call makes the
+// same item, and otherwise by a random UUID.
 func FinishSpan(key, id string, params spans.FinishParams) Item {
-	return NewItem("agent_spans/finish", keyFor(key, "agent_spans/finish", id), finishSpan{id, params.WithDefaults()})
+	return NewItem("agent_spans/finish", keyAt(params.Timestamp, key, "agent_spans/finish", id), finishSpan{id, params.WithDefaults()})
 }
 
 type startInstance struct {

@@ -1,6 +1,8 @@
 package bulk
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 
 	"github.com/prefactordev/prefactor-go/resources/pfid"
@@ -26,4 +28,13 @@ func keyFor(key, itemType, id string) string {
 		return KeyOf(itemType, chosen)
 	}
 	return uuid.NewString()
+}
+
+// keyAt is keyFor for what happened to a record at a time. Without one the item has
+// the time at which it is made, and is another each time.
+func keyAt(at time.Time, key, itemType, id string) string {
+	if at.IsZero() {
+		id = ""
+	}
+	return keyFor(key, itemType, id)
 }

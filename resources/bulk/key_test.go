@@ -2,6 +2,7 @@ package bulk_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,12 +29,13 @@ func TestTheDefaultKeyFollowsFromTheID(t *testing.T) {
 	t.Parallel()
 	id := pfid.NewRoot()
 	other := pfid.NewRelated(id)
+	then := time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 	for name, item := range map[string]func(id string) bulk.Item{
 		"agent_instances/register": func(id string) bulk.Item { return bulk.RegisterInstance("", instances.RegisterParams{ID: id}) },
-		"agent_instances/start":    func(id string) bulk.Item { return bulk.StartInstance("", id, instances.StartParams{}) },
-		"agent_instances/finish":   func(id string) bulk.Item { return bulk.FinishInstance("", id, instances.FinishParams{}) },
+		"agent_instances/start":    func(id string) bulk.Item { return bulk.StartInstance("", id, instances.StartParams{Timestamp: then}) },
+		"agent_instances/finish":   func(id string) bulk.Item { return bulk.FinishInstance("", id, instances.FinishParams{Timestamp: then}) },
 		"agent_spans/create":       func(id string) bulk.Item { return bulk.CreateSpan("", spans.CreateParams{ID: id}) },
-		"agent_spans/finish":       func(id string) bulk.Item { return bulk.FinishSpan("", id, spans.FinishParams{}) },
+		"agent_spans/finish":       func(id string) bulk.Item { return bulk.FinishSpan("", id, spans.FinishParams{Timestamp: then}) },
 	} {
 		if key := item(id.String()).Key; key != bulk.KeyOf(name, id) || key == item(other.String()).Key || key == bulk.KeyOf("another", id) {
 			t.Errorf("%s: the key is %s", name, key)
@@ -43,6 +45,15 @@ func TestTheDefaultKeyFollowsFromTheID(t *testing.T) {
 			if _, err := uuid.Parse(a); err != nil || a == b {
 				t.Errorf("%s: the keys for %q are %s and %s, want random ones", name, none, a, b)
 			}
+		}
+	}
+	for name, items := range map[string][2]bulk.Item{
+		"start":       {bulk.StartInstance("", id.String(), instances.StartParams{}), bulk.StartInstance("", id.String(), instances.StartParams{})},
+		"finish":      {bulk.FinishInstance("", id.String(), instances.FinishParams{}), bulk.FinishInstance("", id.String(), instances.FinishParams{})},
+		"finish span": {bulk.FinishSpan("", id.String(), spans.FinishParams{}), bulk.FinishSpan("", id.String(), spans.FinishParams{})},
+	} {
+		if items[0].Key == items[1].Key {
+			t.Errorf("%s without a time has the same key twice", name)
 		}
 	}
 	if item := bulk.CreateSpan("my-own-key", spans.CreateParams{ID: id.String()}); item.Key != "my-own-key" {

@@ -3,7 +3,6 @@ package bulk_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources/bulk"
 	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/resources/internal/wiretest"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 )
@@ -26,12 +26,7 @@ import (
 // the fake.
 func answering(t *testing.T, document string) (*bulk.Service, *prefactortest.Fake) {
 	t.Helper()
-	fake := prefactortest.New()
-	fake.Inject(prefactortest.On("*").Always().Reply(200).Body(document))
-	client, err := transport.NewClient("http://localhost", fake.RoundTripper())
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, fake := wiretest.Answering(t, document)
 	return bulk.New(client), fake
 }
 
@@ -50,28 +45,11 @@ func testGoldenBody(t *testing.T) {
 		bulk.FinishInstance("finish-2", "inst-1", instances.FinishParams{Status: instances.Complete}),
 		bulk.NewItem("agents/create", "create-agent-001", map[string]any{"environment_id": "env_123", "details": map[string]any{"name": "New Agent"}}),
 		bulk.NewItem("agents/list", "list-agents-001", nil),
-	}}, transport.WithIdempotencyKey("whole-request"))
+	}}, transport.WithIdempotencyKey(wiretest.Key))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("testdata/execute.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := jsontext.Value(text)
-	if err := want.Compact(); err != nil {
-		t.Fatal(err)
-	}
-	sent := fake.Journal()[0]
-	if sent.Method != "POST" || sent.Path != "/api/v1/bulk" {
-		t.Errorf("sent %s %s", sent.Method, sent.Path)
-	}
-	if string(sent.Body) != string(want) {
-		t.Errorf("body\n got %s\nwant %s", sent.Body, want)
-	}
-	if got := sent.Header.Get(transport.KeyHeader); got != "whole-request" {
-		t.Errorf("%s = %q", transport.KeyHeader, got)
-	}
+	wiretest.CheckSent(t, fake.Journal()[0], "POST", "/bulk", "execute")
 }
 
 // Params that came from the API go out as they came.
@@ -148,6 +126,23 @@ func TestRequestsAreCheckedBeforeAnythingIsSent(t *testing.T) {
 				t.Errorf("%d requests were sent", n)
 			}
 		})
+	}
+}
+
+func TestTheErrorOfAnItemNamesAllThatIsWrong(t *testing.T) {
+	t.Parallel()
+	service, _ := answering(t, `{"status":"success","outputs":{}}`)
+	for _, tt := range []struct {
+		item bulk.Item
+		want []string
+	}{
+		{bulk.FinishInstance("", "", instances.FinishParams{Status: instances.Active}), []string{"items[0].agent_instance_id", "items[0].status"}},
+		{bulk.FinishSpan("", "", spans.FinishParams{Status: spans.Pending, ResultPayload: 5}), []string{"items[0].agent_span_id", "items[0].status", "items[0].result_payload"}},
+	} {
+		_, err := service.Execute(t.Context(), bulk.Request{Items: []bulk.Item{tt.item}})
+		if got := wiretest.Fields(err); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: the error is about %q, want %q", tt.item.Type, got, tt.want)
+		}
 	}
 }
 

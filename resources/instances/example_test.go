@@ -66,7 +66,7 @@ func ExampleService_Start() {
 		log.Fatal(err)
 	}
 	run, err = api.Instances.Start(ctx, run.ID, instances.StartParams{
-		Timestamp: time.Date(2026, 4, 13, 0, 46, 31, 0, time.UTC), // zero means the time at which the server gets the request
+		Timestamp: time.Date(2026, 4, 13, 0, 46, 31, 0, time.UTC), // zero means the time of the call
 	})
 	if err != nil {
 		log.Fatal(err)

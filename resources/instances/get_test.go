@@ -7,22 +7,13 @@ import (
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources/instances"
-	"github.com/prefactordev/prefactor-go/transport"
+	"github.com/prefactordev/prefactor-go/resources/internal/wiretest"
 )
 
 func TestGetReturnsTheCurrentInstance(t *testing.T) {
 	t.Parallel()
 	fake := prefactortest.New(prefactortest.WithT(t))
-	stack := transport.NewStack(authorized())
-	rt, err := stack.RoundTripper(fake.RoundTripper())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := transport.NewClient("http://localhost", rt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	service := instances.New(client)
+	service := instances.New(wiretest.Client(t, fake))
 	id := running(t, service)
 	fake.Terminate(id, "over budget")
 

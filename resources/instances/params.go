@@ -36,7 +36,7 @@ type AgentVersion struct {
 	Description        string `json:"description,omitzero"`         // displayed description of the agent
 
 	// RuntimeEnvironment is what the code runs on. nil means what CurrentRuntime
-	// returns; a pointer to a zero one leaves it out.
+	// returns for the adapters of the Service; a pointer to a zero one leaves it out.
 	RuntimeEnvironment *RuntimeEnvironment `json:"runtime_environment,omitzero"`
 }
 
@@ -102,8 +102,8 @@ func (p FinishParams) Validate() error {
 // TerminateParams says why a run is stopped from outside. A zero time is that of the
 // call.
 type TerminateParams struct {
-	Reason    string    `json:"reason"` // for people; required
-	Timestamp time.Time `json:"timestamp,omitzero"`
+	Reason    string    `json:"reason"`             // for people; required
+	Timestamp time.Time `json:"timestamp,omitzero"` // when the run was stopped
 }
 
 // WithDefaults returns the params as they are sent, with the time filled in.

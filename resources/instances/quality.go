@@ -18,26 +18,31 @@ var recordQuality = transport.NewDetailsOp[Instance]("agent_instances.record_qua
 type qualityRecord struct {
 	Name    string `json:"name"`
 	Payload any    `json:"payload"`
+	removes bool
 }
 
 // Validate implements [transport.Validator].
 func (r qualityRecord) Validate() error {
-	return errors.Join(params.Required("name", r.Name), rawjson.CheckObject("payload", r.Payload))
+	return errors.Join(params.Required("name", r.Name), r.checkPayload())
+}
+
+func (r qualityRecord) checkPayload() error {
+	if r.Payload == nil && !r.removes {
+		return &errs.ClientError{Field: "payload", Problem: "is nil: give a value, or call RemoveQuality to remove the record"}
+	}
+	return rawjson.CheckObject("payload", r.Payload)
 }
 
 // RecordQuality writes an instance's quality record of the given name, the name of a
 // [QualitySchema]. It replaces the record of this name, and leaves the others alone.
 // The payload is any value that encodes to a JSON object, as [rawjson.Encode] does it.
 func (s *Service) RecordQuality(ctx context.Context, id, name string, payload any, options ...transport.Option) (*Instance, error) {
-	if payload = rawjson.Encoded(payload); payload == nil {
-		return nil, recordQuality.Fail(&errs.ClientError{Field: "payload", Problem: "is nil: give a value, or call RemoveQuality to remove the record"})
-	}
-	return s.writeQuality(ctx, id, qualityRecord{name, payload}, options)
+	return s.writeQuality(ctx, id, qualityRecord{Name: name, Payload: rawjson.Encoded(payload)}, options)
 }
 
 // RemoveQuality removes an instance's quality record of the given name.
 func (s *Service) RemoveQuality(ctx context.Context, id, name string, options ...transport.Option) (*Instance, error) {
-	return s.writeQuality(ctx, id, qualityRecord{Name: name}, options)
+	return s.writeQuality(ctx, id, qualityRecord{Name: name, removes: true}, options)
 }
 
 func (s *Service) writeQuality(ctx context.Context, id string, record qualityRecord, options []transport.Option) (*Instance, error) {

@@ -2,7 +2,6 @@ package instances_test
 
 import (
 	"context"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/prefactordev/prefactor-go/prefactortest"
 	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/resources/internal/wiretest"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -18,27 +18,8 @@ import (
 // the fake.
 func answering(t *testing.T, document string) (*instances.Service, *prefactortest.Fake) {
 	t.Helper()
-	fake := prefactortest.New()
-	fake.Inject(prefactortest.On("*").Always().Reply(200).Body(document))
-	client, err := transport.NewClient("http://localhost", fake.RoundTripper())
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, fake := wiretest.Answering(t, document)
 	return instances.New(client), fake
-}
-
-// golden returns the JSON text of a file without white space.
-func golden(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile("testdata/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	value := jsontext.Value(text)
-	if err := value.Compact(); err != nil {
-		t.Fatal(err)
-	}
-	return string(value)
 }
 
 var (
@@ -53,7 +34,7 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 		golden, path string
 		call         func(context.Context, *instances.Service, transport.Option) (*instances.Instance, error)
 	}{
-		{"register", "/api/v1/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"register", "/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Register(ctx, instances.RegisterParams{
 				AgentID:            "agent-1",
 				EnvironmentID:      "env-1",
@@ -95,10 +76,10 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 				UpdateCurrentVersion: new(false),
 			}, key)
 		}},
-		{"register_least", "/api/v1/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"register_least", "/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Register(ctx, instances.RegisterParams{}, key)
 		}},
-		{"register_legacy_schemas", "/api/v1/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"register_legacy_schemas", "/agent_instance/register", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Register(ctx, instances.RegisterParams{
 				AgentID: "agent-1",
 				AgentSchemaVersion: &instances.AgentSchemaVersion{
@@ -107,27 +88,27 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 				},
 			}, key)
 		}},
-		{"start", "/api/v1/agent_instance/inst-1/start", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"start", "/agent_instance/inst-1/start", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Start(ctx, "inst-1", instances.StartParams{Timestamp: local}, key)
 		}},
-		{"start_least", "/api/v1/agent_instance/inst-1/start", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"start_least", "/agent_instance/inst-1/start", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Start(ctx, "inst-1", instances.StartParams{}, key)
 		}},
-		{"finish", "/api/v1/agent_instance/inst-1/finish", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"finish", "/agent_instance/inst-1/finish", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Finish(ctx, "inst-1", instances.FinishParams{Status: instances.Failed, Timestamp: precise}, key)
 		}},
-		{"finish_least", "/api/v1/agent_instance/inst-1/finish", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"finish_least", "/agent_instance/inst-1/finish", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Finish(ctx, "inst-1", instances.FinishParams{}, key)
 		}},
-		{"terminate", "/api/v1/agent_instance/inst-1/terminate", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"terminate", "/agent_instance/inst-1/terminate", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.Terminate(ctx, "inst-1", instances.TerminateParams{Reason: "over budget"}, key)
 		}},
-		{"record_quality", "/api/v1/agent_instance/inst-1/record_quality", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"record_quality", "/agent_instance/inst-1/record_quality", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.RecordQuality(ctx, "inst-1", "answer", struct {
 				Score int `json:"score"`
 			}{5}, key)
 		}},
-		{"remove_quality", "/api/v1/agent_instance/inst-1/record_quality", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
+		{"remove_quality", "/agent_instance/inst-1/record_quality", func(ctx context.Context, s *instances.Service, key transport.Option) (*instances.Instance, error) {
 			return s.RemoveQuality(ctx, "inst-1", "answer", key)
 		}},
 	}
@@ -136,23 +117,14 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { // where it is the year 2000
 				service, fake := answering(t, `{"status":"success","details":{"id":"inst-1"}}`)
-				instance, err := test.call(t.Context(), service, transport.WithIdempotencyKey("key-0001"))
+				instance, err := test.call(t.Context(), service, transport.WithIdempotencyKey(wiretest.Key))
 				if err != nil {
 					t.Fatal(err)
 				}
 				if instance.ID != "inst-1" {
 					t.Errorf("ID = %q", instance.ID)
 				}
-				sent := fake.Journal()[0]
-				if sent.Method != "POST" || sent.Path != test.path {
-					t.Errorf("sent %s %s, want POST %s", sent.Method, sent.Path, test.path)
-				}
-				if got, want := string(sent.Body), golden(t, test.golden); got != want {
-					t.Errorf("body\n got %s\nwant %s", got, want)
-				}
-				if got := sent.Header.Get(transport.KeyHeader); got != "key-0001" {
-					t.Errorf("%s = %q", transport.KeyHeader, got)
-				}
+				wiretest.CheckSent(t, fake.Journal()[0], "POST", test.path, test.golden)
 			})
 		})
 	}

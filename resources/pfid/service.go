@@ -48,13 +48,18 @@ func (p GenerateParams) Validate() error {
 }
 
 // Generate returns ids that the server makes, as many as params say. [New] and its
-// neighbours make them without a call.
+// neighbours make them without a call. If the response has another number of them, the
+// error is an [errs.ContractError].
 func (s *Service) Generate(ctx context.Context, params GenerateParams, options ...transport.Option) ([]ID, error) {
 	made, err := generate.Do(ctx, s.via(), transport.Input{Body: params}, options...)
 	if err != nil {
 		return nil, err
 	}
-	return made.ids(), nil
+	ids := made.ids()
+	if len(ids) != params.Count {
+		return nil, generate.Fail(errs.NewContractError(http.StatusOK, nil, fmt.Sprintf("its document has %d pfids: %d were asked for", len(ids), params.Count), nil, nil))
+	}
+	return ids, nil
 }
 
 // generated is the document of pfids.generate: the ids stand at its top or, as in

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
+	"github.com/prefactordev/prefactor-go/resources/internal/wiretest"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
@@ -106,6 +108,22 @@ func TestInputIsCheckedBeforeAnythingIsSent(t *testing.T) {
 				t.Errorf("%d requests were sent", n)
 			}
 		})
+	}
+}
+
+func TestTheErrorNamesAllThatIsWrong(t *testing.T) {
+	t.Parallel()
+	service, fake := answering(t, `{"details":{"id":"s"}}`)
+	_, err := service.Create(t.Context(), spans.CreateParams{Status: "done", Payload: 5, ResultPayload: "text"})
+	if got := wiretest.Fields(err); !slices.Equal(got, []string{"agent_instance_id", "schema_name", "status", "payload", "result_payload"}) {
+		t.Errorf("create: the error is about %q: %v", got, err)
+	}
+	_, err = service.Finish(t.Context(), "s", spans.FinishParams{Status: "done", ResultPayload: "text"})
+	if got := wiretest.Fields(err); !slices.Equal(got, []string{"status", "result_payload"}) {
+		t.Errorf("finish: the error is about %q: %v", got, err)
+	}
+	if n := len(fake.Journal()); n != 0 {
+		t.Errorf("%d requests were sent", n)
 	}
 }
 

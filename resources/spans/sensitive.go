@@ -21,8 +21,10 @@ import (
 //	err := span.Payload.Decode(&payload)
 //	number := payload.Card.Text()
 //
-// Every print of it, and slog, shows "[redacted]". Its JSON is the marked value, so
-// that it can be part of a payload that is sent; don't log that.
+// Every print of it, and slog, shows "[redacted]". Its JSON holds the value, so that it
+// can be part of a payload that is sent; don't log that. A marked value that was read is
+// sent as it came, and a string or a number that wasn't marked is sent marked. The zero
+// Sensitive is null.
 type Sensitive struct {
 	reveal func() marked // a closure, because prints by reflection show fields
 }
@@ -32,13 +34,14 @@ type marked struct {
 	Type   string         `json:"$sensitive"` // "string" or "number"
 	Value  jsontext.Value `json:"value"`
 	Labels []string       `json:"labels,omitzero"`
+	asRead jsontext.Value // the JSON that it was read from; nil if it is to be marked
 }
 
 // NewSensitive marks a text as sensitive, with labels that say what it is, such as
 // "card".
 func NewSensitive(text string, labels ...string) Sensitive {
 	value, _ := jsontext.AppendQuote(nil, text) // the error is about invalid UTF-8, which is replaced
-	return newSensitive(marked{"string", value, slices.Clone(labels)})
+	return newSensitive(marked{Type: "string", Value: value, Labels: slices.Clone(labels)})
 }
 
 func newSensitive(m marked) Sensitive { return Sensitive{func() marked { return m }} }
@@ -46,7 +49,7 @@ func newSensitive(m marked) Sensitive { return Sensitive{func() marked { return 
 // mark returns the marked value; null if there is none.
 func (s Sensitive) mark() marked {
 	if s.reveal == nil {
-		return marked{Type: "string", Value: jsontext.Value("null")}
+		return readMarked(jsontext.Value("null"))
 	}
 	return s.reveal()
 }
@@ -84,11 +87,15 @@ const redacted = "[redacted]"
 
 // MarshalJSONTo writes the marked value.
 func (s Sensitive) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return json.MarshalEncode(enc, s.mark())
+	m := s.mark()
+	if m.asRead != nil {
+		return enc.WriteValue(m.asRead)
+	}
+	return json.MarshalEncode(enc, m)
 }
 
 // MarshalJSON returns the marked value, for encoding/json.
-func (s Sensitive) MarshalJSON() ([]byte, error) { return json.Marshal(s.mark()) }
+func (s Sensitive) MarshalJSON() ([]byte, error) { return json.Marshal(s, rawjson.Lenient) }
 
 // UnmarshalJSONFrom reads a marked value, or one that isn't marked.
 func (s *Sensitive) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
@@ -101,24 +108,25 @@ func (s *Sensitive) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // UnmarshalJSON reads a marked value, or one that isn't marked, for encoding/json.
 func (s *Sensitive) UnmarshalJSON(text []byte) error {
-	m, ok := readMarked(text)
-	if !ok {
-		m = marked{Type: "string", Value: jsontext.Value(text).Clone()}
-		if m.Value.Kind() == '0' {
-			m.Type = "number"
-		}
-	}
-	*s = newSensitive(m)
+	*s = newSensitive(readMarked(jsontext.Value(text).Clone()))
 	return nil
 }
 
-// readMarked reads a marked value; false if value isn't one.
-func readMarked(value jsontext.Value) (m marked, ok bool) {
-	if value.Kind() != '{' || json.Unmarshal(value, &m, rawjson.Lenient) != nil || m.Type == "" {
-		return marked{}, false
+// readMarked reads a marked value, or one that isn't marked.
+func readMarked(value jsontext.Value) marked {
+	switch value.Kind() {
+	case '"':
+		return marked{Type: "string", Value: value}
+	case '0':
+		return marked{Type: "number", Value: value}
+	}
+	var m marked
+	if value.Kind() != '{' || rawjson.Decode(value, &m) != nil || m.Type == "" {
+		return marked{Value: value, asRead: value}
 	}
 	if m.Value == nil {
 		m.Value = jsontext.Value("null")
 	}
-	return m, true
+	m.asRead = value
+	return m
 }

@@ -2,14 +2,12 @@ package spans_test
 
 import (
 	"context"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/prefactordev/prefactor-go/prefactortest"
+	"github.com/prefactordev/prefactor-go/resources/internal/wiretest"
 	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
@@ -19,27 +17,8 @@ import (
 // the fake.
 func answering(t *testing.T, document string) (*spans.Service, *prefactortest.Fake) {
 	t.Helper()
-	fake := prefactortest.New()
-	fake.Inject(prefactortest.On("*").Always().Reply(200).Body(document))
-	client, err := transport.NewClient("http://localhost", fake.RoundTripper())
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, fake := wiretest.Answering(t, document)
 	return spans.New(client), fake
-}
-
-// golden returns the JSON text of a file without white space.
-func golden(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile("testdata/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	value := jsontext.Value(text)
-	if err := value.Compact(); err != nil {
-		t.Fatal(err)
-	}
-	return string(value)
 }
 
 var (
@@ -54,7 +33,7 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 		golden, path string
 		call         call
 	}{
-		{"create", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+		{"create", "/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Create(ctx, spans.CreateParams{
 				AgentInstanceID: "inst-1",
 				SchemaName:      "app:llm",
@@ -71,10 +50,10 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 				SensitiveEncoding: true,
 			}, key)
 		}},
-		{"create_least", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+		{"create_least", "/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Create(ctx, spans.CreateParams{AgentInstanceID: "inst-1", SchemaName: "app:llm"}, key)
 		}},
-		{"finish", "/api/v1/agent_spans/span-1/finish", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+		{"finish", "/agent_spans/span-1/finish", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Finish(ctx, "span-1", spans.FinishParams{
 				Status:            spans.Cancelled,
 				ResultPayload:     rawjson.Object(`{"n": 1e400}`),
@@ -82,19 +61,19 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 				SensitiveEncoding: true,
 			}, key)
 		}},
-		{"finish_least", "/api/v1/agent_spans/span-1/finish", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+		{"finish_least", "/agent_spans/span-1/finish", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Finish(ctx, "span-1", spans.FinishParams{}, key)
 		}},
-		{"create_pending", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+		{"create_pending", "/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Create(ctx, spans.CreateParams{AgentInstanceID: "inst-1", SchemaName: "app:llm", Status: spans.Pending}, key)
 		}},
-		{"create_ended", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+		{"create_ended", "/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Create(ctx, spans.CreateParams{AgentInstanceID: "inst-1", SchemaName: "app:llm", Status: spans.Complete}, key)
 		}},
-		{"create_ended_then", "/api/v1/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+		{"create_ended_then", "/agent_spans", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.Create(ctx, spans.CreateParams{AgentInstanceID: "inst-1", SchemaName: "app:llm", Status: spans.Complete, FinishedAt: finished}, key)
 		}},
-		{"discard_sensitive", "/api/v1/agent_spans/span-1/discard_sensitive", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
+		{"discard_sensitive", "/agent_spans/span-1/discard_sensitive", func(ctx context.Context, s *spans.Service, key transport.Option) (*spans.Span, error) {
 			return s.DiscardSensitive(ctx, "span-1", key)
 		}},
 	}
@@ -103,23 +82,14 @@ func TestOperationsSendTheGoldenBodies(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { // where it is the year 2000
 				service, fake := answering(t, `{"status":"success","details":{"id":"span-1"}}`)
-				span, err := test.call(t.Context(), service, transport.WithIdempotencyKey("key-0001"))
+				span, err := test.call(t.Context(), service, transport.WithIdempotencyKey(wiretest.Key))
 				if err != nil {
 					t.Fatal(err)
 				}
 				if span.ID != "span-1" {
 					t.Errorf("ID = %q", span.ID)
 				}
-				sent := fake.Journal()[0]
-				if sent.Method != "POST" || sent.Path != test.path {
-					t.Errorf("sent %s %s, want POST %s", sent.Method, sent.Path, test.path)
-				}
-				if got, want := string(sent.Body), golden(t, test.golden); got != want {
-					t.Errorf("body\n got %s\nwant %s", got, want)
-				}
-				if got := sent.Header.Get(transport.KeyHeader); got != "key-0001" {
-					t.Errorf("%s = %q", transport.KeyHeader, got)
-				}
+				wiretest.CheckSent(t, fake.Journal()[0], "POST", test.path, test.golden)
 			})
 		})
 	}

@@ -27,10 +27,10 @@ func TestAWholeSpanIsDecoded(t *testing.T) {
 	t.Parallel()
 	got, err := finish(t, `{"status":"success","details":{
 		"type":"agent_span","id":"span-1","account_id":"acct-1","agent_id":"agent-1","agent_instance_id":"inst-1",
-		"parent_span_id":"span-0","schema_name":"app:llm","schema_title":"Model call","purpose":"live","status":"complete",
+		"parent_span_id":"span-0","schema_name":"app:llm","schema_title":"Model call","purpose":"quality","status":"complete",
 		"payload":{"tool":"search","n":9007199254740993},"result_payload":{"answer": 42},
 		"payload_byte_size_estimate":9007199254740993,"sensitive_encoding":true,"summary":"searched",
-		"risk_level":"high","risk_score":7.5,
+		"risk_level":"high","risk_score":7.5,"data_risk":{"action_profile":{"read_data":"allowed"}},
 		"inserted_at":"2026-04-13T00:46:30Z","updated_at":"2026-04-13T00:46:33Z","started_at":"2026-04-13T00:46:31Z","finished_at":"2026-04-13T00:46:32Z"
 	}}`)
 	if err != nil {
@@ -39,11 +39,11 @@ func TestAWholeSpanIsDecoded(t *testing.T) {
 	second := func(n int) time.Time { return time.Date(2026, 4, 13, 0, 46, n, 0, time.UTC) }
 	want := spans.Span{
 		Type: "agent_span", ID: "span-1", AccountID: "acct-1", AgentID: "agent-1", AgentInstanceID: "inst-1",
-		ParentSpanID: "span-0", SchemaName: "app:llm", SchemaTitle: "Model call", Purpose: "live", Status: spans.Complete,
+		ParentSpanID: "span-0", SchemaName: "app:llm", SchemaTitle: "Model call", Purpose: spans.Quality, Status: spans.Complete,
 		Payload:                 rawjson.Object(`{"tool":"search","n":9007199254740993}`),
 		ResultPayload:           rawjson.Object(`{"answer":42}`),
 		PayloadByteSizeEstimate: 9007199254740993, SensitiveEncoding: true, Summary: "searched",
-		RiskLevel: spans.RiskHigh, RiskScore: new(7.5),
+		RiskLevel: spans.RiskHigh, RiskScore: new(7.5), DataRisk: rawjson.Object(`{"action_profile":{"read_data":"allowed"}}`),
 		InsertedAt: second(30), UpdatedAt: second(33), StartedAt: second(31), FinishedAt: second(32),
 	}
 	gotText, _ := json.Marshal(got)

@@ -10,6 +10,7 @@ func TestKnown(t *testing.T) {
 	t.Parallel()
 	known := []interface{ Known() bool }{
 		spans.Pending, spans.Active, spans.Complete, spans.Failed, spans.Cancelled,
+		spans.Activity, spans.Quality, spans.Alert,
 		spans.RiskLow, spans.RiskMedium, spans.RiskHigh, spans.RiskCritical,
 	}
 	for _, value := range known {
@@ -18,7 +19,7 @@ func TestKnown(t *testing.T) {
 		}
 	}
 	unknown := []interface{ Known() bool }{
-		spans.Status(""), spans.Status("Active"), spans.Status("terminated"), spans.RiskLevel(""), spans.RiskLevel("none"),
+		spans.Status(""), spans.Status("Active"), spans.Status("terminated"), spans.Purpose(""), spans.Purpose("live"), spans.RiskLevel(""), spans.RiskLevel("none"),
 	}
 	for _, value := range unknown {
 		if value.Known() {

@@ -32,9 +32,10 @@ func NewTree(list iter.Seq2[*Span, error]) (*Tree, error) {
 	nodes, err := collect(list)
 	byID := make(map[string]*Node, len(nodes))
 	for _, node := range nodes {
-		byID[node.Span.ID] = node
+		if node.Span.ID != "" {
+			byID[node.Span.ID] = node
+		}
 	}
-	delete(byID, "") // a span whose id can't be read is no parent
 	tree := new(Tree)
 	for _, node := range nodes {
 		if parent := byID[node.Span.ParentSpanID]; parent != nil {
@@ -58,14 +59,16 @@ func collect(list iter.Seq2[*Span, error]) (nodes []*Node, err error) {
 		if err = failed; err != nil {
 			break
 		}
-		if !seen[span.ID] {
-			seen[span.ID] = span.ID != ""
+		if span.ID == "" || !seen[span.ID] { // a row that isn't a span has no id
+			seen[span.ID] = true
 			nodes = append(nodes, &Node{Span: span})
 		}
 	}
-	slices.SortStableFunc(nodes, func(a, b *Node) int { return a.Span.StartedAt.Compare(b.Span.StartedAt) })
+	slices.SortStableFunc(nodes, byStart)
 	return nodes, err
 }
+
+func byStart(a, b *Node) int { return a.Span.StartedAt.Compare(b.Span.StartedAt) }
 
 // open makes a root of the first span of each circle of parents.
 func (t *Tree) open(nodes []*Node, byID map[string]*Node) {
@@ -84,6 +87,7 @@ func (t *Tree) open(nodes []*Node, byID map[string]*Node) {
 			reach([]*Node{node})
 		}
 	}
+	slices.SortStableFunc(t.Roots, byStart)
 }
 
 // All returns each span with its depth, 0 for a root: a span before those below it.
@@ -123,8 +127,12 @@ func walk(roots []*Node) iter.Seq2[int, *Node] {
 	}
 }
 
+// maxIndent is the depth from on which String doesn't indent any further, so that a
+// deep tree isn't a large text.
+const maxIndent = 100
+
 // String returns the tree as text, a line for each span with its status and how long
-// it took:
+// it took. Spans are indented by their depth, up to 100:
 //
 //	app:agent complete 2.1s
 //	  app:llm complete 1.2s
@@ -132,7 +140,7 @@ func walk(roots []*Node) iter.Seq2[int, *Node] {
 func (t *Tree) String() string {
 	var b strings.Builder
 	for depth, span := range t.All() {
-		fmt.Fprintf(&b, "%s%s %s%s\n", strings.Repeat("  ", depth), errs.Words(span.SchemaName), errs.Words(string(span.Status)), span.took())
+		fmt.Fprintf(&b, "%s%s %s%s\n", strings.Repeat("  ", min(depth, maxIndent)), errs.Words(span.SchemaName), errs.Words(string(span.Status)), span.took())
 	}
 	return b.String()
 }

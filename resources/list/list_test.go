@@ -147,6 +147,35 @@ func TestAllWalksOverEveryPage(t *testing.T) {
 	}
 }
 
+// A sequence may be ranged over more than once, also after a break, and at the same
+// time.
+func TestASequenceCanBeRangedOverAgain(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []int{0, 4} {
+		all := rows.All(t.Context(), client(t, &server{count: 25}), list.Params{PageSize: 10, Ahead: ahead}, nil)
+		for range all {
+			break
+		}
+		var ranging sync.WaitGroup
+		for range 4 {
+			ranging.Go(func() {
+				n := 0
+				for r, err := range all {
+					if err != nil || r.N != n {
+						t.Errorf("ahead %d: row %d is %+v, %v", ahead, n, r, err)
+						return
+					}
+					n++
+				}
+				if n != 25 {
+					t.Errorf("ahead %d: %d rows, want 25", ahead, n)
+				}
+			})
+		}
+		ranging.Wait()
+	}
+}
+
 // Pages that are fetched ahead come in order, and no more of them at a time than
 // Ahead says.
 func TestAheadIsBounded(t *testing.T) {

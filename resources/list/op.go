@@ -37,7 +37,8 @@ func (o *Op[T]) Page(ctx context.Context, client *transport.Client, params Param
 
 // All returns the items of the list from params.Offset on, one page after the other,
 // or several pages at a time if params.Ahead says so. The first error ends the list,
-// with a nil item. Nothing more is fetched after the loop over it ends.
+// with a nil item. Nothing more is fetched after the loop over it ends. A sequence
+// that is ranged over again fetches the list again.
 //
 // The options apply to each page: [transport.WithTimeout] limits each, and not the
 // whole. [transport.WithMeta] has no effect.
@@ -47,14 +48,14 @@ func (o *Op[T]) Page(ctx context.Context, client *transport.Client, params Param
 func (o *Op[T]) All(ctx context.Context, client *transport.Client, params Params, filter url.Values, options ...transport.Option) iter.Seq2[*T, error] {
 	options = append(options[:len(options):len(options)], transport.WithMeta(nil))
 	return func(yield func(*T, error) bool) {
-		cancel := func() {}
+		reading, cancel := ctx, func() {}
 		if ctx != nil { // a call without a context fails
-			ctx, cancel = context.WithCancel(ctx)
+			reading, cancel = context.WithCancel(ctx)
 		}
 		pages := fetcher[T]{params: params, fetch: func(offset int) (*Page[T], error) {
 			page := params
 			page.Offset = offset
-			return o.Page(ctx, client, page, filter, options...)
+			return o.Page(reading, client, page, filter, options...)
 		}}
 		defer pages.running.Wait()
 		defer cancel()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/prefactordev/prefactor-go/errs"
@@ -62,16 +61,15 @@ func (p *Page[T]) lostNext(offset int) (problem string) {
 		}
 		return ""
 	}
-	var sent struct {
-		Pagination struct {
-			Next jsontext.Value `json:"next_page_offset"`
-		} `json:"pagination"`
-	}
-	if json.Unmarshal(p.Raw(), &sent, rawjson.Lenient) != nil {
+	switch pagination := rawjson.At(p.Document(), "/pagination").Raw(); pagination.Kind() {
+	case '{':
+		next := rawjson.At(jsontext.Value(pagination), "/next_page_offset").Raw()
+		if next != nil && next.Kind() != 'n' {
+			return "its next_page_offset is " + errs.Words(string(next)) + ", and must be an integer or null"
+		}
+	case 'n', jsontext.KindInvalid: // null or absent
+	default:
 		return "its pagination is no object"
-	}
-	if next := sent.Pagination.Next; len(next) > 0 && next.Kind() != 'n' {
-		return "its next_page_offset is " + errs.Words(string(next)) + ", and must be an integer or null"
 	}
 	return ""
 }

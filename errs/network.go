@@ -162,8 +162,11 @@ func FromLayer(err error) error {
 
 // network reports whether err is clearly a network error.
 func network(err error) bool {
-	return lasting(err) != "" || ofConnection(err)
+	return lasting(err) != "" || ofConnection(err) || slices.ContainsFunc(brokenOff, func(known error) bool { return errors.Is(err, known) })
 }
+
+// brokenOff are the errors of Go for a connection that is gone.
+var brokenOff = []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed}
 
 // ofConnection reports whether an error in err's tree is one of a connection. A
 // [url.Error] isn't by itself, and neither is an error of the system, which may
@@ -181,7 +184,7 @@ func ofConnection(err error) bool {
 	case interface{ Unwrap() error }:
 		return ofConnection(e.Unwrap())
 	}
-	return slices.Contains([]error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed}, err)
+	return false
 }
 
 // unsent reports whether err by itself shows that the request never reached the

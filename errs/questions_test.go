@@ -166,3 +166,19 @@ func TestErrorsOfNetHTTPAreRecognized(t *testing.T) {
 		t.Errorf("an untrusted certificate gave %v", err)
 	}
 }
+
+// gone is an error of another package that says so itself.
+type gone struct{}
+
+func (gone) Error() string        { return "the tunnel is gone" }
+func (gone) Is(target error) bool { return target == net.ErrClosed }
+
+// Whether an error is the network's is a question for errors.Is, too.
+func TestAnErrorThatMatchesAClosedConnectionIsOfTheNetwork(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{gone{}, fmt.Errorf("mesh: %w", gone{}), &url.Error{Op: "Post", URL: "https://h", Err: gone{}}, errors.Join(errors.New("x"), gone{})} {
+		if got := errs.FromBase(t.Context(), err, errs.ReachUntouched); errs.KindOf(got) != errs.KindNetwork {
+			t.Errorf("%v is %s", err, errs.KindOf(got))
+		}
+	}
+}

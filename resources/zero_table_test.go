@@ -262,7 +262,6 @@ var exportedTypes = []reflect.Type{
 	reflect.TypeFor[instances.Purpose](),
 	reflect.TypeFor[instances.QualitySchema](),
 	reflect.TypeFor[instances.RegisterParams](),
-	reflect.TypeFor[instances.RiskLevel](),
 	reflect.TypeFor[instances.RiskScore](),
 	reflect.TypeFor[instances.RuntimeEnvironment](),
 	reflect.TypeFor[instances.Service](),

@@ -19,15 +19,7 @@ import (
 // keyed returns a client of a fake with keys and without a retry.
 func keyed(t *testing.T, fake *prefactortest.Fake, layers ...transport.Layer) *transport.Client {
 	t.Helper()
-	rt, err := transport.NewStack(append(layers, middleware.Idempotency(""))...).RoundTripper(fake.RoundTripper())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := transport.NewClient("http://localhost", rt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return on(t, fake.RoundTripper(), append(layers, middleware.Idempotency(""))...)
 }
 
 var (
@@ -81,10 +73,7 @@ func TestWhatCannotBeRepeatedIsRefused(t *testing.T) {
 	fake := prefactortest.New()
 	fake.Inject(prefactortest.On("*").Always().CloseAfter())
 	client := keyed(t, fake)
-	bareClient, err := transport.NewClient("http://localhost", fake.RoundTripper())
-	if err != nil {
-		t.Fatal(err)
-	}
+	bareClient := on(t, fake.RoundTripper())
 	do := func(client *transport.Client, in transport.Input, options ...transport.Option) error {
 		_, err := makeSpan.Do(t.Context(), client, in, options...)
 		return err
@@ -144,13 +133,7 @@ func TestACallThatCannotBeSentReachesTheLayersThatActOnceACall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := transport.NewClient("http://localhost", rt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if client, err = client.With(watch("outer", transport.PerCall)); err != nil {
-			t.Fatal(err)
-		}
+		client := on(t, rt, watch("outer", transport.PerCall))
 		for problem, call := range map[string]func() error{
 			"a payload that can't be encoded": func() error {
 				_, err := makeSpan.Do(t.Context(), client, transport.Input{Body: map[string]any{"f": func() {}}})

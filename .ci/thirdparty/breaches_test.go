@@ -53,7 +53,7 @@ const childEnv = "THIRDPARTY_BREACHES"
 
 func TestPackagesBreakTheseRules(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs suites")
+		t.Skip("-short leaves the suites out, which take minutes under the race detector")
 	}
 	t.Parallel()
 	if os.Getenv(childEnv) != "" {

@@ -13,18 +13,27 @@ import (
 	"github.com/prefactordev/prefactor-go/resources/agents"
 )
 
+// open returns an API on a fake that stands in for the server, and a function that
+// closes both.
+func open() (api *resources.API, done func()) {
+	server, err := prefactortest.New().Listen("127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	api, err = resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
+	if err != nil {
+		log.Fatal(err)
+	}
+	return api, func() {
+		api.Close()
+		_ = server.Close()
+	}
+}
+
 // An agent is found by the id that it has elsewhere, and taken out of use.
 func Example() {
-	server, err := prefactortest.New().Listen("127.0.0.1:0") // in place of the API
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer server.Close()
-	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer api.Close()
+	api, done := open()
+	defer done()
 	ctx := context.Background()
 
 	if _, err := api.Agents.Create(ctx, agents.CreateParams{Name: "Billing", ExternalIdentifier: "billing"}); err != nil {
@@ -50,16 +59,8 @@ func Example() {
 
 // A field that isn't set stays as it is.
 func ExampleService_Update() {
-	server, err := prefactortest.New().Listen("127.0.0.1:0") // in place of the API
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer server.Close()
-	api, err := resources.Open(middleware.NewConfig(server.URL, prefactortest.Token))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer api.Close()
+	api, done := open()
+	defer done()
 	ctx := context.Background()
 
 	agent, err := api.Agents.Create(ctx, agents.CreateParams{Name: "Billing", Description: "Sends invoices.", TeamID: "accounting"})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prefactordev/prefactor-go/errs"
 	"github.com/prefactordev/prefactor-go/resources/instances"
+	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 	"github.com/prefactordev/prefactor-go/transport/rawjson"
 )
@@ -64,9 +65,9 @@ func TestAWholeInstanceIsDecoded(t *testing.T) {
 		LastActivitySpanAt: at("2026-04-13T00:46:32Z"), RaisedAlertCount: new(int64(2)),
 		SpanSchemaCounts: &instances.SpanSchemaCounts{ByName: map[string]int64{"app:llm": 7}},
 		RiskScore: &instances.RiskScore{
-			TotalScore: 0.25, RiskLevel: instances.RiskHigh, CriticalThreshold: 80, AnyAssessable: true, PeakClassification: instances.Secret,
+			TotalScore: 0.25, RiskLevel: spans.RiskHigh, CriticalThreshold: 80, AnyAssessable: true, PeakClassification: instances.Secret,
 			AllDataCategories: []string{"health_and_medical"}, AllowedActions: []string{"read_data"},
-			PerType: []instances.TypeScore{{SchemaName: "app:llm", Count: 7, RiskLevel: instances.RiskLow, TypeScore: 1.5, TotalContribution: 10.5}},
+			PerType: []instances.TypeScore{{SchemaName: "app:llm", Count: 7, RiskLevel: spans.RiskLow, TypeScore: 1.5, TotalContribution: 10.5}},
 		},
 		CostBreakdown: &instances.CostBreakdown{
 			Cost:   cost,

@@ -11,6 +11,7 @@ import (
 	"github.com/prefactordev/prefactor-go/resources/instances"
 	"github.com/prefactordev/prefactor-go/resources/internal/wiretest"
 	"github.com/prefactordev/prefactor-go/resources/list"
+	"github.com/prefactordev/prefactor-go/resources/spans"
 	"github.com/prefactordev/prefactor-go/transport"
 )
 
@@ -104,7 +105,7 @@ func TestShowFindsAnInstanceByEitherID(t *testing.T) {
 			if err != nil || got.ID != run.ID || got.SpanCounts == nil || got.RaisedAlertCount == nil {
 				t.Fatalf("%+v: %+v, %v", params, got, err)
 			}
-			if r := got.RiskScore; r == nil || r.TotalScore != 91.5 || r.RiskLevel != instances.RiskCritical || r.PeakClassification != instances.Secret {
+			if r := got.RiskScore; r == nil || r.TotalScore != 91.5 || r.RiskLevel != spans.RiskCritical || r.PeakClassification != instances.Secret {
 				t.Errorf("%+v: RiskScore = %+v", params, r)
 			}
 		}

@@ -14,7 +14,6 @@ func TestKnown(t *testing.T) {
 		instances.PermissionUnknown, instances.Allowed, instances.Disallowed,
 		instances.PresenceUnknown, instances.Included, instances.Excluded,
 		instances.ClassificationUnknown, instances.Public, instances.Internal, instances.Confidential, instances.Restricted, instances.Secret,
-		instances.RiskLow, instances.RiskMedium, instances.RiskHigh, instances.RiskCritical,
 	}
 	for _, value := range known {
 		if !value.Known() {
@@ -24,7 +23,7 @@ func TestKnown(t *testing.T) {
 	unknown := []interface{ Known() bool }{
 		instances.Status(""), instances.Status("Active"), instances.Status("paused"),
 		instances.Purpose(""), instances.Purpose("drill"),
-		instances.Permission("maybe"), instances.Presence("maybe"), instances.Classification("cosmic"), instances.RiskLevel(""), instances.RiskLevel("none"),
+		instances.Permission("maybe"), instances.Presence("maybe"), instances.Classification("cosmic"),
 	}
 	for _, value := range unknown {
 		if value.Known() {

@@ -51,7 +51,7 @@ func ExampleService_All_follow() {
 	api, runID, done := begin()
 	defer done()
 	ctx := context.Background()
-	go recordSlowly(api, runID)
+	recordNext := recording(api, runID)
 
 	newestFirst := list.Params{PageSize: 20, Sort: list.Sort{Field: "started_at", Descending: true}}
 	shown := make(map[string]bool)
@@ -78,7 +78,7 @@ func ExampleService_All_follow() {
 			fmt.Println("run", run.Status)
 			return
 		}
-		time.Sleep(10 * time.Millisecond) // some seconds, in production
+		recordNext() // in place of a pause of some seconds
 	}
 	// Output:
 	// app:plan
@@ -87,16 +87,22 @@ func ExampleService_All_follow() {
 	// run complete
 }
 
-// recordSlowly records a run as another program would.
-func recordSlowly(api *resources.API, runID string) {
+// recording returns a function that records the next step of a run, as another program
+// would meanwhile, and at last finishes the run.
+func recording(api *resources.API, runID string) (next func()) {
 	ctx := context.Background()
 	if _, err := api.Instances.Start(ctx, runID, instances.StartParams{}); err != nil {
 		log.Fatal(err)
 	}
-	for _, step := range []string{"app:plan", "app:search", "app:answer"} {
-		record(api, spans.CreateParams{AgentInstanceID: runID, SchemaName: step})
-	}
-	if _, err := api.Instances.Finish(ctx, runID, instances.FinishParams{}); err != nil {
-		log.Fatal(err)
+	steps := []string{"app:plan", "app:search", "app:answer"}
+	return func() {
+		if len(steps) > 0 {
+			record(api, spans.CreateParams{AgentInstanceID: runID, SchemaName: steps[0]})
+			steps = steps[1:]
+			return
+		}
+		if _, err := api.Instances.Finish(ctx, runID, instances.FinishParams{}); err != nil {
+			log.Fatal(err)
+		}
 	}
 }

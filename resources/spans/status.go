@@ -33,11 +33,11 @@ const (
 // Known reports whether the purpose is one of this package's constants.
 func (p Purpose) Known() bool { return p == Activity || p == Quality || p == Alert }
 
-// RiskLevel is how risky the server rates a span. Values that this package doesn't
-// know are kept.
+// RiskLevel is how risky the server rates a span, a run or a type of span. Values that
+// this package doesn't know are kept.
 type RiskLevel string
 
-// The risk levels that have been seen in the API's responses.
+// The risk levels that the API documents.
 const (
 	RiskLow      RiskLevel = "low"
 	RiskMedium   RiskLevel = "medium"

@@ -3,6 +3,7 @@
 package wiretest
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"testing"
@@ -98,6 +99,17 @@ func read(t *testing.T, golden string) string {
 		t.Fatal(err)
 	}
 	return string(value)
+}
+
+// CheckNoRecord checks that a success whose document has no record under details is a
+// ContractError of call, which gets the document as its response.
+func CheckNoRecord(t *testing.T, call func(t *testing.T, document string) error) {
+	t.Helper()
+	for _, document := range []string{`{"status":"success"}`, `{"details":null}`, `{"details":{}}`, `{"details":{"id":7}}`, `[]`, ``} {
+		if err := call(t, document); !errors.Is(err, errs.ErrContract) {
+			t.Errorf("%s: %v, want a ContractError", document, err)
+		}
+	}
 }
 
 // Fields returns the fields that the client errors in err are about, in their order.

@@ -11,13 +11,15 @@ import (
 type Object jsontext.Value
 
 // Decode decodes the object into v, a pointer to a struct or a map, by the
-// rules of encoding/json/v2. Give numbers that a float64 can't hold a field of
-// an integer type, or of type [jsontext.Value]. A nil Object leaves v alone.
+// rules of encoding/json/v2. As in encoding/json, a member is decoded into the
+// field with its name in another case if none has its very name. Give numbers that
+// a float64 can't hold a field of an integer type, or of type [jsontext.Value]. A nil
+// Object leaves v alone.
 func (o Object) Decode(v any) error {
 	if len(o) == 0 {
 		return nil
 	}
-	return json.Unmarshal(o, v, Lenient)
+	return json.Unmarshal(o, v, Lenient, json.MatchCaseInsensitiveNames(true))
 }
 
 // String returns the JSON text; "null" for a nil Object.

@@ -63,6 +63,26 @@ func TestANilObject(t *testing.T) {
 	}
 }
 
+// A struct without tags must not read nothing, silently.
+func TestDecodeFindsAFieldInAnotherCase(t *testing.T) {
+	t.Parallel()
+	var got struct {
+		Card  string
+		Exact string `json:"exact"`
+	}
+	err := rawjson.Object(`{"card":"4111","exact":"a","EXACT":"b"}`).Decode(&got)
+	if err != nil || got.Card != "4111" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	var both struct {
+		Lower string `json:"name"`
+		Upper string `json:"NAME"`
+	}
+	if err := rawjson.Object(`{"NAME":"u","name":"l"}`).Decode(&both); err != nil || both.Lower != "l" || both.Upper != "u" {
+		t.Errorf("got %+v, %v", both, err)
+	}
+}
+
 func TestDecodeReportsAnotherType(t *testing.T) {
 	t.Parallel()
 	var v struct {

@@ -82,18 +82,21 @@ func read(text []byte) (n uint64) {
 
 // AppendText appends the text of the id to b. It never fails.
 func (id ID) AppendText(b []byte) ([]byte, error) {
+	var text [textChars]byte
 	high, low := id.random()
-	b = write(b, id.millis(), timeChars)
-	b = write(b, uint64(id.Partition()), partitionChars)
-	return write(write(b, high, randomChars), low, randomChars), nil
+	write(text[:timeChars], id.millis())
+	write(text[timeChars:timeChars+partitionChars], uint64(id.Partition()))
+	write(text[textChars-2*randomChars:textChars-randomChars], high)
+	write(text[textChars-randomChars:], low)
+	return append(b, text[:]...), nil
 }
 
-// write appends the lowest bits of n as characters.
-func write(b []byte, n uint64, chars int) []byte {
-	for shift := 5 * (chars - 1); shift >= 0; shift -= 5 {
-		b = append(b, alphabet[n>>shift&31])
+// write fills text with the characters of the lowest bits of n.
+func write(text []byte, n uint64) {
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = alphabet[n&31]
+		n >>= 5
 	}
-	return b
 }
 
 // String returns the text of the id.

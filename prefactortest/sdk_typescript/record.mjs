@@ -24,10 +24,17 @@ await withSpan(tracer, { name: 'answer', spanType: SpanType.AGENT, inputs: { que
 agentManager.finishInstance();
 await shutdown();
 
+// A read may be struck by a fault of the fake's, as any request, and is repeated.
 async function list(path) {
-  const response = await fetch(`${url}/api/v1/${path}`, { headers: { Authorization: `Bearer ${token}` } });
-  assert.equal(response.status, 200, `${path}: ${response.status}`);
-  return (await response.json()).summaries;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const response = await fetch(`${url}/api/v1/${path}`, { headers: { Authorization: `Bearer ${token}` } });
+      assert.equal(response.status, 200, `${path}: ${response.status}`);
+      return (await response.json()).summaries;
+    } catch (error) {
+      if (attempt === 20) throw error;
+    }
+  }
 }
 
 const instances = await list('agent_instance');

@@ -37,9 +37,10 @@ npm install --silent --no-audit --no-fund --fetch-timeout=20000 --fetch-retries=
 record() {
 	agentID=$1
 	shift
+	rm -f fake.log # of the fake before
 	"$work/prefactor-fake" -addr 127.0.0.1:0 "$@" >fake.log &
 	fake=$!
-	until grep -q '^listening on ' fake.log; do
+	until grep -qs '^listening on ' fake.log; do
 		kill -0 "$fake"
 		sleep 0.05
 	done
